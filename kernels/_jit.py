@@ -1,0 +1,223 @@
+"""The one place that configures Numba: flags, the cache on disk, threads, and when a kernel runs in parallel."""
+
+import ctypes
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+# Rounding may differ from the order written (fused multiply-add, vector sums), but NaN and infinity keep their meaning:
+# never nnan or ninf.
+FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def kernel(function=None, *, parallel=False, fastmath=FASTMATH):
+    """Compile ``function`` with Numba at its first call, one version for each combination of dtypes.
+
+    No bounds are checked, division by zero gives inf, and the interpreter lock is released.
+    ``parallel=True`` allows ``numba.prange``; callers choose by `worth_threads` between it and the serial twin.
+    """
+    if function is None:
+        return functools.partial(kernel, parallel=parallel, fastmath=fastmath)
+    dispatcher = numba.njit(
+        nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False, parallel=parallel
+    )(function)
+    if cache_folder() is not None:
+        dispatcher._cache = _KernelCache(function)
+    return dispatcher
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The cache on disk. Numba's own looks only at the file a function stands in; kernels call kernels of other files, so
+# ours is stamped with the whole package. It is never inside site-packages, which may be read-only.
+
+
+@functools.cache
+def package_stamp() -> str:
+    """A hash of every source file of the kernels: a compiled kernel is used again only while none has changed."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(str(path.relative_to(PACKAGE)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """The folder of the compiled kernels: NUMBA_CACHE_DIR, else the user's cache; None where it cannot be written."""
+    base = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else _user_cache()
+    folder = base / "tinygrad_fr" / package_stamp()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+class _PackageLocator(_CacheLocator):
+    """Where the compiled form of one function is kept, and the stamp that says whether it is still fresh."""
+
+    def __init__(self, function):
+        self._py_file = function.__code__.co_filename  # Numba names it in its warnings
+        self._module = function.__module__
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        return cls(py_func)
+
+    def get_cache_path(self):
+        return str(cache_folder())
+
+    def get_source_stamp(self):
+        return package_stamp()
+
+    def get_disambiguator(self):
+        return hashlib.sha256(self._module.encode()).hexdigest()[:8]
+
+
+class _KernelCacheImpl(CompileResultCacheImpl):
+    _locator_classes = [_PackageLocator]  # noqa: RUF012 - Numba's name and type
+
+
+class _KernelCache(FunctionCache):
+    """Numba's cache for our locator, saying on the terminal that something is being compiled."""
+
+    _impl_class = _KernelCacheImpl
+
+    def load_overload(self, sig, target_context):
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            compilation.begin()
+        return found
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            self.disable()  # a full or vanished disk costs the cache, not the computation
+        compilation.end()
+
+
+class _Compilation:
+    """Counts the kernels compiled by this process and tells the user, once, why the first run waits."""
+
+    def __init__(self):
+        self.count = 0
+        self.seconds = 0.0
+        self._depth = 0
+        self._started = 0.0
+        self._announced = False
+
+    def begin(self):
+        if self._depth == 0:
+            self._started = time.perf_counter()
+            self._announce()
+        self._depth += 1
+
+    def end(self):
+        self.count += 1
+        self._depth = max(0, self._depth - 1)
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._started
+
+    def _announce(self):
+        if self._announced or os.environ.get("TINYGRAD_FR_QUIET"):
+            return
+        self._announced = True
+        print(
+            "tinygrad_fr: compiling kernels for this processor, once; "
+            f"later runs take them from {cache_folder()}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+compilation = _Compilation()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Threads. Results never depend on them: kernels cut their work into chunks whose sizes ignore the number of threads.
+
+# A parallel region costs some 2 microseconds to enter; below this much work one thread is done sooner.
+PARALLEL_WORK = 1 << 16
+
+_layer_lock = threading.Lock()
+_layer: str | None = None
+
+
+def threading_layer() -> str:
+    """The layer parallel kernels run on: 'tbb', 'omp', or 'serial' where there is none that is safe."""
+    global _layer
+    if _layer is None:
+        with _layer_lock:
+            if _layer is None:
+                _layer = _choose_layer()
+    return _layer
+
+
+def _choose_layer() -> str:
+    """Take tbb where it loads, else OpenMP. Numba's own workqueue aborts the process when two threads enter it."""
+    _preload_tbb()
+    for layer, module in (("tbb", "tbbpool"), ("omp", "omppool")):
+        try:
+            importlib.import_module(f"numba.np.ufunc.{module}")
+        except ImportError:
+            continue
+        numba.config.THREADING_LAYER = layer
+        return layer
+    return "serial"
+
+
+def _preload_tbb():
+    """Load pip's TBB library, which is not on the loader's path, so that Numba's pool finds it."""
+    try:
+        files = importlib.metadata.files("tbb") or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if file.name in ("libtbb.so.12", "tbb12.dll", "libtbb.12.dylib"):
+            try:
+                ctypes.CDLL(str(file.locate()), mode=getattr(ctypes, "RTLD_GLOBAL", 0))
+            except OSError:
+                return
+
+
+def set_num_threads(threads: int) -> None:
+    """Use at most ``threads`` threads in every kernel, from 1 to the number of processors."""
+    global _threads
+    if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
+        raise ValueError(f"expected 1 to {numba.config.NUMBA_NUM_THREADS} threads, got {threads}")
+    _threads = threads
+    if threading_layer() != "serial":
+        numba.set_num_threads(threads)
+
+
+def get_num_threads() -> int:
+    """The number of threads a parallel kernel uses."""
+    return 1 if threading_layer() == "serial" else _threads
+
+
+_threads: int = numba.config.NUMBA_NUM_THREADS
+
+
+def worth_threads(work: int, least: int = PARALLEL_WORK) -> bool:
+    """Whether ``work`` (elements, or multiply-adds over 32) is large enough for the parallel twin of a kernel."""
+    return work >= least and _threads > 1 and threading_layer() != "serial"
