@@ -29,12 +29,19 @@ def kernel(function=None, *, parallel=False, fastmath=FASTMATH):
     """
     if function is None:
         return functools.partial(kernel, parallel=parallel, fastmath=fastmath)
-    dispatcher = numba.njit(
-        nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False, parallel=parallel
-    )(function)
+    dispatcher = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False, parallel=parallel)(
+        function
+    )
     if cache_folder() is not None:
         dispatcher._cache = _KernelCache(function)
     return dispatcher
+
+
+def inlined(function=None, *, fastmath=FASTMATH):
+    """Compile ``function`` as a part of the kernels that call it, without an entry of its own in the cache."""
+    if function is None:
+        return functools.partial(inlined, fastmath=fastmath)
+    return numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False)(function)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -143,8 +150,7 @@ class _Compilation:
             return
         self._announced = True
         print(
-            "tinygrad_fr: compiling kernels for this processor, once; "
-            f"later runs take them from {cache_folder()}",
+            f"tinygrad_fr: compiling kernels for this processor, once; later runs take them from {cache_folder()}",
             file=sys.stderr,
             flush=True,
         )

@@ -1,0 +1,121 @@
+"""Bring arrays of any layout into the one form that the compiled kernels see: C-contiguous, aligned and writable.
+
+Numba compiles a function anew for every combination of dtype, number of dimensions, layout and writability. Here
+everything is reduced to flat (or 2-D) plain arrays, so that a kernel is compiled once a dtype. An array that is
+plain already, the usual case, is passed on as it is; any other is copied.
+"""
+
+import itertools
+import operator
+
+import numpy as np
+from numpy import empty
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+INT64 = np.dtype(np.int64)
+
+
+def plain(x, name="x"):
+    """``x`` itself if it is a plain float32 or float64 array, else a plain copy. TypeError for other dtypes."""
+    dtype = x.dtype
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        if dtype not in (FLOAT32, FLOAT64):
+            raise TypeError(f"expected {name} of dtype float32 or float64, got {dtype}; convert it first")
+        return np.array(x, dtype=FLOAT32 if dtype == FLOAT32 else FLOAT64, order="C")
+    if x.flags.carray:
+        return x
+    return np.array(x, order="C")
+
+
+def check_out(out, shape, dtype, name="out"):
+    """Raise unless the array ``out`` can take a result of this shape and dtype."""
+    if out.shape != shape:
+        raise ValueError(f"expected {name} of shape {shape}, got {out.shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"expected {name} of dtype {dtype}, got {out.dtype}")
+
+
+def check_same(x, y, names):
+    """Raise unless two arrays agree in shape and dtype."""
+    if x.shape != y.shape:
+        raise ValueError(f"expected {names[0]} and {names[1]} of one shape, got {x.shape} and {y.shape}")
+    if x.dtype != y.dtype:
+        raise TypeError(f"expected {names[0]} and {names[1]} of one dtype, got {x.dtype} and {y.dtype}")
+
+
+def map_one(kernel, x, out, *parameters):
+    """Run ``kernel(x, *parameters, out)`` over flat arrays: an element-wise function of one array. x: (*) -> (*).
+
+    ``out`` may be ``x``; otherwise the two must not overlap.
+    """
+    x = plain(x)
+    if out is None:
+        out = empty(x.shape, x.dtype)
+        kernel(x.ravel(), *parameters, out.ravel())
+        return out
+    check_out(out, x.shape, x.dtype)
+    if out is x:
+        x = x.copy()  # a loop over arrays that overlap would not be vectorised
+    return run_into(out, lambda flat: kernel(x.ravel(), *parameters, flat))
+
+
+def map_two(kernel, x, y, names, out, *parameters):
+    """Run ``kernel(x, y, *parameters, out)`` over flat arrays of one shape. x, y: (*) -> (*).
+
+    ``out`` may be ``x`` or ``y``; otherwise it must not overlap them.
+    """
+    x = plain(x, names[0])
+    y = plain(y, names[1])
+    if x.shape != y.shape or x.dtype is not y.dtype:
+        check_same(x, y, names)
+    if out is None:
+        out = empty(x.shape, x.dtype)
+        kernel(x.ravel(), y.ravel(), *parameters, out.ravel())
+        return out
+    check_out(out, x.shape, x.dtype)
+    if out is x:
+        x = x.copy()
+    if out is y:
+        y = y.copy()
+    return run_into(out, lambda flat: kernel(x.ravel(), y.ravel(), *parameters, flat))
+
+
+def run_into(out, compute):
+    """Call ``compute`` with ``out`` flattened, or with a plain array that is then copied into ``out``."""
+    if out.flags.carray:
+        compute(out.ravel())
+        return out
+    result = empty(out.shape, out.dtype)
+    compute(result.ravel())
+    out[...] = result
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Axes.
+
+
+def axis_index(dim, ndim):
+    """The axis that ``dim`` means, counted from 0. IndexError out of range; a 0-d array counts as one of 1 axis."""
+    axes = ndim or 1
+    index = operator.index(dim)
+    if not -axes <= index < axes:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-axes}, {axes - 1}], but got {index})")
+    return index % axes
+
+
+def axis_indices(dim, ndim):
+    """The axes that ``dim`` (an int, a tuple or None for all) means, ascending. RuntimeError for one given twice."""
+    if dim is None:
+        return tuple(range(ndim))
+    if not isinstance(dim, (tuple, list)):
+        axis = axis_index(dim, ndim)
+        return (axis,) if ndim else ()
+    if len(dim) == 0:
+        return tuple(range(ndim))  # as in PyTorch, no axis named means all
+    axes = sorted(axis_index(d, ndim) for d in dim)
+    for before, after in itertools.pairwise(axes):
+        if before == after:
+            raise RuntimeError(f"dim {after} appears multiple times in the list of dims {tuple(dim)}")
+    return tuple(axes) if ndim else ()

@@ -1,0 +1,268 @@
+"""Sums, means and extremes over any axes of an array.
+
+``dim`` is an axis, a tuple of axes or None for all; reduced axes keep length 1 with ``keepdim=True``. Every reduction
+is one over the middle axis of an array seen as (outer, reduced, inner): inner is 1 where the last axes are reduced.
+
+float32 and float64 arrays are reduced by the kernels below; integers and booleans by NumPy. The order of additions
+depends on the shape alone, and blocks of float32 sums are added up in float64.
+"""
+
+import math
+
+import numpy as np
+from numpy import empty
+
+from . import vecmath
+from ._jit import inlined, kernel
+from ._layout import INT64, axis_indices, check_out, plain, run_into
+
+
+def sum(x, dim=None, keepdim=False, *, out=None):
+    """The sum over the axes ``dim``; integers and booleans add up to int64. x: (*) -> (*) without dim."""
+    axes = None if dim is None else axis_indices(dim, x.ndim)
+    if x.dtype.kind != "f":
+        return _by_numpy(np.sum, x, axes, keepdim, out, INT64)
+    return _reduce(_sum, x, axes, keepdim, out)
+
+
+def mean(x, dim=None, keepdim=False, *, out=None):
+    """The mean over the axes ``dim``: NaN where there is nothing. x: (*) float -> (*) without dim."""
+    axes = None if dim is None else axis_indices(dim, x.ndim)
+    if x.dtype.kind != "f":
+        raise TypeError(f"mean(): expected a floating point array, got {x.dtype}; convert it first")
+    count = x.size if axes is None else math.prod(x.shape[axis] for axis in axes)
+    return _reduce(_sum, x, axes, keepdim, out, parameter=float(count))
+
+
+def amax(x, dim=None, keepdim=False, *, out=None):
+    """The largest element over the axes ``dim``; NaN if there is one. x: (*) -> (*) without dim."""
+    axes = None if dim is None else axis_indices(dim, x.ndim)
+    _refuse_empty("amax", x, axes, RuntimeError)
+    if x.dtype.kind != "f":
+        return _by_numpy(np.max, x, axes, keepdim, out, x.dtype)
+    return _reduce(_extreme, x, axes, keepdim, out)
+
+
+def amin(x, dim=None, keepdim=False, *, out=None):
+    """The smallest element over the axes ``dim``; NaN if there is one. x: (*) -> (*) without dim."""
+    axes = None if dim is None else axis_indices(dim, x.ndim)
+    _refuse_empty("amin", x, axes, RuntimeError)
+    if x.dtype.kind != "f":
+        return _by_numpy(np.min, x, axes, keepdim, out, x.dtype)
+    return _reduce(_extreme, x, axes, keepdim, out, parameter=-1.0, partial=-1.0)
+
+
+def argmax(x, dim=None, keepdim=False, *, out=None):
+    """The index of the first largest element along the axis ``dim``, or in x flattened. NaN counts as the largest.
+
+    x: (*) -> (*) int64 without dim.
+    """
+    return _arg("argmax", np.argmax, 1.0, x, dim, keepdim, out)
+
+
+def argmin(x, dim=None, keepdim=False, *, out=None):
+    """The index of the first smallest element along the axis ``dim``, or in x flattened. NaN counts as the smallest.
+
+    x: (*) -> (*) int64 without dim.
+    """
+    return _arg("argmin", np.argmin, -1.0, x, dim, keepdim, out)
+
+
+def _arg(name, numpy_function, sign, x, dim, keepdim, out):
+    axes = None if dim is None else axis_indices((dim,), x.ndim)  # a tuple of axes is a TypeError
+    _refuse_empty(name, x, axes, IndexError)
+    if x.dtype.kind == "f":
+        return _reduce(_first_extreme, x, axes, keepdim, out, parameter=sign, dtype=INT64)
+    if x.dtype.kind == "b":
+        raise TypeError(f"{name}(): expected numbers, got bool; convert it first")
+
+    def along_one_axis(x, axis, keepdims):
+        return numpy_function(x, axis=axis[0] if axes else None, keepdims=keepdims)
+
+    return _by_numpy(along_one_axis, x, axes, keepdim, out, INT64)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# From any axes to (outer, reduced, inner). ``axes`` are ascending, or None for all.
+
+
+def _reduce(kernel, x, axes, keepdim, out, *, parameter=1.0, partial=1.0, dtype=None):
+    """Run ``kernel(x, outer, reduced, inner, parameter, out)`` over flat arrays.
+
+    Where the axes are not adjacent, runs of adjacent ones are reduced first, with the parameter ``partial``.
+    """
+    x = plain(x)
+    shape = x.shape
+    if axes is None:
+        result_shape = (1,) * len(shape) if keepdim else ()
+        outer, reduced, inner = 1, x.size, 1
+    else:
+        result_shape = _without(shape, axes, keepdim)
+        while axes and axes[-1] - axes[0] >= len(axes):
+            run, axes = _last_run(axes)
+            x = _reduce(kernel, x, run, True, None, parameter=partial)
+        outer, reduced, inner = _sizes(x.shape, axes)
+    dtype = dtype or x.dtype
+    if out is None:
+        out = empty(result_shape, dtype)
+        kernel(x.ravel(), outer, reduced, inner, parameter, out.ravel())
+        return out
+    check_out(out, result_shape, dtype)
+    return run_into(out, lambda flat: kernel(x.ravel(), outer, reduced, inner, parameter, flat))
+
+
+def _last_run(axes):
+    """The last axes that are adjacent, and the axes before them: (0, 2, 3) -> (2, 3), (0,)."""
+    start = len(axes) - 1
+    while axes[start - 1] == axes[start] - 1:
+        start -= 1
+    return axes[start:], axes[:start]
+
+
+def _sizes(shape, axes):
+    """(outer, reduced, inner) for adjacent axes."""
+    if not axes:
+        return 1, 1, math.prod(shape)
+    first, end = axes[0], axes[-1] + 1
+    return math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:])
+
+
+def _without(shape, axes, keepdim):
+    """What reducing over ``axes`` leaves of ``shape``."""
+    if keepdim:
+        return tuple(1 if axis in axes else n for axis, n in enumerate(shape))
+    return tuple(n for axis, n in enumerate(shape) if axis not in axes)
+
+
+def _refuse_empty(name, x, axes, error_without_dim):
+    """Raise, as PyTorch does, where an extreme is asked of no elements."""
+    if x.size:
+        return
+    if axes is None:
+        raise error_without_dim(f"{name}(): expected elements or a dim to reduce, got an array of shape {x.shape}")
+    for axis in axes:
+        if x.shape[axis] == 0:
+            raise IndexError(f"{name}(): expected reduction dim {axis} to have non-zero size, got shape {x.shape}")
+
+
+def _by_numpy(function, x, axes, keepdim, out, dtype):
+    """Reduce integers or booleans by a function of NumPy."""
+    if x.dtype.kind not in "iub":
+        raise TypeError(f"expected floats, integers or booleans, got {x.dtype}")
+    result = np.asarray(function(x, axis=axes, keepdims=keepdim), dtype=dtype)
+    if out is None:
+        return result
+    check_out(out, result.shape, dtype)
+    out[...] = result
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The compiled loops. x and out are flat; the parameter is a divisor for sums, and for extremes a sign: the smallest
+# element is minus the largest of -x.
+
+# Elements that are added up in their own dtype before the sum goes on in float64. LLVM keeps some 32 partial sums, so
+# that a chain of float32 additions is a few dozen long.
+BLOCK = 2048
+
+ROWS = 8  # the same for sums of rows, which are one chain
+
+
+@kernel
+def _sum(x, outer, reduced, inner, divisor, out):
+    if inner == 1:
+        for o in range(outer):
+            out[o] = _sum_flat(x[o * reduced : (o + 1) * reduced]) / divisor
+        return
+    total = np.empty(inner)
+    for o in range(outer):
+        _sum_rows(x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner), total)
+        result = out[o * inner : (o + 1) * inner]
+        for j in range(inner):
+            result[j] = total[j] / divisor
+
+
+@inlined
+def _sum_flat(x):
+    """The sum of x: (n,) -> (), in float64."""
+    total = 0.0
+    for start in range(0, x.size, BLOCK):
+        part = x.dtype.type(0)
+        for value in x[start : start + BLOCK]:
+            part += value
+        total += part
+    return total
+
+
+@inlined
+def _sum_rows(x, total):
+    """total = the sum of the rows of x: (n, m) -> (m,), in float64."""
+    n, m = x.shape
+    total[:] = 0.0
+    grouped = n - n % ROWS
+    for i in range(0, grouped, ROWS):
+        for j in range(m):
+            pairs = (x[i, j] + x[i + 1, j]) + (x[i + 2, j] + x[i + 3, j])
+            total[j] += pairs + ((x[i + 4, j] + x[i + 5, j]) + (x[i + 6, j] + x[i + 7, j]))
+    for i in range(grouped, n):
+        for j in range(m):
+            total[j] += x[i, j]
+
+
+@kernel
+def _extreme(x, outer, reduced, inner, sign, out):
+    s, lowest = x.dtype.type(sign), x.dtype.type(-np.inf)
+    if inner == 1:
+        for o in range(outer):
+            largest = lowest
+            for value in x[o * reduced : (o + 1) * reduced]:
+                largest = vecmath.maximum(largest, s * value)
+            out[o] = s * largest
+        return
+    for o in range(outer):
+        rows = x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner)
+        largest = out[o * inner : (o + 1) * inner]
+        largest[:] = lowest
+        for i in range(reduced):
+            for j in range(inner):
+                largest[j] = vecmath.maximum(largest[j], s * rows[i, j])
+        for j in range(inner):
+            largest[j] *= s
+
+
+@kernel
+def _first_extreme(x, outer, reduced, inner, sign, out):
+    s, lowest = x.dtype.type(sign), x.dtype.type(-np.inf)
+    if inner == 1:
+        for o in range(outer):
+            out[o] = _index_of_largest(x[o * reduced : (o + 1) * reduced], s)
+        return
+    largest = np.empty(inner, x.dtype)
+    for o in range(outer):
+        rows = x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner)
+        index = out[o * inner : (o + 1) * inner]
+        largest[:] = lowest
+        index[:] = 0
+        for i in range(reduced):
+            for j in range(inner):
+                value = s * rows[i, j]
+                # NaN is larger than any number, and the first NaN stays.
+                if value > largest[j] or (value != value and largest[j] == largest[j]):
+                    largest[j] = value
+                    index[j] = i
+
+
+@inlined
+def _index_of_largest(x, sign):
+    """Where sign * x is largest for the first time, or NaN. x: (n,) -> (), n > 0."""
+    largest = x.dtype.type(-np.inf)
+    for value in x:
+        largest = vecmath.maximum(largest, sign * value)
+    i = 0
+    if largest == largest:
+        while sign * x[i] != largest:
+            i += 1
+    else:
+        while x[i] == x[i]:
+            i += 1
+    return i

@@ -1,0 +1,355 @@
+"""Softmax, its logarithm and cross-entropy, on float32 and float64 arrays.
+
+The kernels see rows: arrays (N, C) whose last axis is the one to normalise. They work on blocks of rows that stay in
+the nearest cache, pass by pass, so that exp runs over a whole block and not over one short row.
+
+Every function takes ``out=``, the array to write to, which may be an input.
+"""
+
+import numpy as np
+from numpy import empty
+
+from . import vecmath
+from ._jit import inlined, kernel
+from ._layout import INT64, axis_index, check_out, check_same, plain
+
+
+def softmax(x, dim, *, out=None):
+    """exp(x) / sum(exp(x)) along the axis ``dim``. x: (*) -> (*)."""
+    return _by_rows(_softmax, (x,), dim, out)
+
+
+def softmax_backward(g, y, dim, *, out=None):
+    """The gradient of softmax, y (g - sum(g y)), with y = softmax(x). g, y: (*) -> (*)."""
+    check_same(g, y, ("g", "y"))
+    return _by_rows(_softmax_backward, (g, y), dim, out)
+
+
+def log_softmax(x, dim, *, out=None):
+    """x - log(sum(exp(x))) along the axis ``dim``. x: (*) -> (*)."""
+    return _by_rows(_log_softmax, (x,), dim, out)
+
+
+def log_softmax_backward(g, y, dim, *, out=None):
+    """The gradient of log_softmax, g - exp(y) sum(g), with y = log_softmax(x). g, y: (*) -> (*)."""
+    check_same(g, y, ("g", "y"))
+    return _by_rows(_log_softmax_backward, (g, y), dim, out)
+
+
+def cross_entropy(x, target, *, reduction="mean", ignore_index=-100, out=None):
+    """The negative log-likelihood of the classes ``target`` under softmax(x), and what its backward needs.
+
+    x: (N, C), target: (N,) int64 -> loss: (N,) for reduction "none", else (); lse: (N,), log(sum(exp(x))) of each row.
+    Rows whose target is ``ignore_index`` count for nothing; the mean is over the others (NaN if there are none).
+    ``out`` is the pair of arrays (loss, lse) to write to.
+    IndexError for a target that is neither a class nor ``ignore_index``.
+    """
+    x, target = _checked(x, target)
+    mode = _mode(reduction)
+    n = x.shape[0]
+    shape = (n,) if mode == _NONE else ()
+    if out is None:
+        loss, lse = empty(shape, x.dtype), empty(n, x.dtype)
+    else:
+        loss = _plain_out(out[0], shape, x.dtype, "loss")
+        lse = _plain_out(out[1], (n,), x.dtype, "lse")
+    if _cross_entropy(x, target, mode, ignore_index, loss.ravel(), lse):
+        _raise_bad_target(target, x.shape[1], ignore_index)
+    if out is None:
+        return loss, lse
+    _copy_back(out[0], loss)
+    _copy_back(out[1], lse)
+    return out[0], out[1]
+
+
+def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=-100, out=None):
+    """The gradient of cross_entropy for x: g (softmax(x) - one_hot(target)), over the number of rows for the mean.
+
+    g: (N,) for reduction "none", else (); x: (N, C), target: (N,) int64, lse: (N,) -> (N, C).
+    IndexError for a target that is neither a class nor ``ignore_index``.
+    """
+    x, target = _checked(x, target)
+    mode = _mode(reduction)
+    n = x.shape[0]
+    g, lse = plain(g, "g"), plain(lse, "lse")
+    expected = (n,) if mode == _NONE else ()
+    if g.shape != expected or lse.shape != (n,):
+        raise ValueError(f"expected g of shape {expected} and lse of shape {(n,)}, got {g.shape} and {lse.shape}")
+    if g.dtype != x.dtype or lse.dtype != x.dtype:
+        raise TypeError(f"expected g, x and lse of one dtype, got {g.dtype}, {x.dtype} and {lse.dtype}")
+    result = empty(x.shape, x.dtype) if out is None else _plain_out(out, x.shape, x.dtype, "out")
+    if result is x:
+        x = x.copy()
+    if _cross_entropy_backward(g.ravel(), x, target, lse, mode, ignore_index, result):
+        _raise_bad_target(target, x.shape[1], ignore_index)
+    return result if out is None else _copy_back(out, result)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# From any axis to rows.
+
+
+def _by_rows(kernel, arrays, dim, out):
+    """Run ``kernel(*arrays, out)`` with the axis ``dim`` of all of them as the last of two."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    axis = axis_index(dim, len(shape))
+    rows = [_as_rows(plain(x), axis) for x in arrays]
+    if out is not None:
+        check_out(out, shape, dtype)
+    if out is None and axis >= len(shape) - 1:
+        out = empty(shape, dtype)
+        kernel(*rows, _as_rows(out, axis))
+        return out
+    result = empty(rows[0].shape, dtype)
+    kernel(*rows, result)
+    return _from_rows(result, shape, axis, out)
+
+
+def _as_rows(x, axis):
+    """A plain array with ``axis`` moved to the end and the others merged: (N, C)."""
+    if x.ndim == 2 and axis == 1:
+        return x
+    if x.ndim == 0:
+        return x.reshape(1, 1)
+    columns = x.shape[axis]
+    rows = np.moveaxis(x, axis, -1).reshape(x.size // columns if columns else 0, columns)
+    return np.ascontiguousarray(rows)
+
+
+def _from_rows(rows, shape, axis, out):
+    """Undo `_as_rows`, into ``out`` if one is given."""
+    if out is None:
+        out = empty(shape, rows.dtype)
+    if len(shape) == 0:
+        out[...] = rows[0, 0]
+    else:
+        moved = np.moveaxis(out, axis, -1)
+        moved[...] = rows.reshape(moved.shape)
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What cross-entropy checks.
+
+_NONE, _MEAN, _SUM = 0, 1, 2
+_MODES = {"none": _NONE, "mean": _MEAN, "sum": _SUM}
+
+
+def _mode(reduction):
+    mode = _MODES.get(reduction)
+    if mode is None:
+        raise ValueError(f"{reduction!r} is not a valid value for reduction: expected 'none', 'mean' or 'sum'")
+    return mode
+
+
+def _checked(x, target):
+    """x and target as plain arrays whose shapes and dtypes fit."""
+    if x.ndim != 2 or target.ndim != 1:
+        raise ValueError(f"expected x of shape (N, C) and target of shape (N,), got {x.shape} and {target.shape}")
+    if x.shape[0] != target.shape[0]:
+        raise ValueError(
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]}): "
+            f"got x of shape {x.shape} and target of shape {target.shape}"
+        )
+    if target.dtype != INT64:
+        raise TypeError(f"expected target of dtype int64 (class indices), got {target.dtype}; convert it first")
+    return plain(x), target if target.flags.carray else np.array(target, INT64, order="C")
+
+
+def _raise_bad_target(target, classes, ignore_index):
+    bad = (target != ignore_index) & ((target < 0) | (target >= classes))
+    row = int(bad.argmax())
+    raise IndexError(
+        f"Target {target[row]} is out of bounds: expected a class from 0 to {classes - 1}, "
+        f"or ignore_index ({ignore_index}), in row {row} of {len(target)}"
+    )
+
+
+def _plain_out(out, shape, dtype, name):
+    """``out`` after a check, or a plain array in its place, for `_copy_back`."""
+    check_out(out, shape, dtype, name)
+    return out if out.flags.carray else empty(shape, dtype)
+
+
+def _copy_back(out, result):
+    if out is not result:
+        out[...] = result
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The compiled loops. A row that holds NaN or inf, or nothing but -inf, comes out as NaN without special care, because
+# x - max(x) does.
+
+BLOCK = 2048  # elements worked on at a time: 8 to 16 KB
+
+
+@inlined
+def _rows_at_once(columns):
+    return max(1, BLOCK // max(1, columns))
+
+
+@inlined
+def _largest(row):
+    """The largest element; NaN if there is one, -inf if there are none."""
+    largest = row.dtype.type(-np.inf)
+    for value in row:
+        largest = vecmath.maximum(largest, value)
+    return largest
+
+
+@inlined
+def _total(row):
+    total = row.dtype.type(0)
+    for value in row:
+        total += value
+    return total
+
+
+@inlined
+def _exp_in_place(x):
+    for k in range(x.size):
+        x[k] = vecmath.exp(x[k])
+
+
+@inlined
+def _exp_into(x, out):
+    for k in range(x.size):
+        out[k] = vecmath.exp(x[k])
+
+
+@kernel
+def _softmax(x, out):
+    n, columns = x.shape
+    flat = out.reshape(out.size)
+    rows = _rows_at_once(columns)
+    for start in range(0, n, rows):
+        stop = min(start + rows, n)
+        for i in range(start, stop):
+            largest = _largest(x[i])
+            for j in range(columns):
+                out[i, j] = x[i, j] - largest
+        _exp_in_place(flat[start * columns : stop * columns])
+        for i in range(start, stop):
+            factor = x.dtype.type(1) / _total(out[i])
+            for j in range(columns):
+                out[i, j] *= factor
+
+
+@kernel
+def _softmax_backward(g, y, out):
+    n, columns = g.shape
+    for i in range(n):
+        dot = g.dtype.type(0)
+        for j in range(columns):
+            dot += g[i, j] * y[i, j]
+        for j in range(columns):
+            out[i, j] = y[i, j] * (g[i, j] - dot)
+
+
+@kernel
+def _log_softmax(x, out):
+    n, columns = x.shape
+    rows = _rows_at_once(columns)
+    work = np.empty(rows * columns, x.dtype)
+    for start in range(0, n, rows):
+        stop = min(start + rows, n)
+        for i in range(start, stop):
+            largest = _largest(x[i])
+            shifted = work[(i - start) * columns : (i - start + 1) * columns]
+            for j in range(columns):
+                shifted[j] = x[i, j] - largest
+                out[i, j] = shifted[j]
+        _exp_in_place(work[: (stop - start) * columns])
+        for i in range(start, stop):
+            log_total = vecmath.log(_total(work[(i - start) * columns : (i - start + 1) * columns]))
+            for j in range(columns):
+                out[i, j] -= log_total
+
+
+@kernel
+def _log_softmax_backward(g, y, out):
+    n, columns = g.shape
+    rows = _rows_at_once(columns)
+    work = np.empty(rows * columns, g.dtype)
+    flat = y.reshape(y.size)
+    for start in range(0, n, rows):
+        stop = min(start + rows, n)
+        _exp_into(flat[start * columns : stop * columns], work)
+        for i in range(start, stop):
+            total = _total(g[i])
+            p = work[(i - start) * columns : (i - start + 1) * columns]
+            for j in range(columns):
+                out[i, j] = g[i, j] - p[j] * total
+
+
+@inlined
+def _count_targets(target, classes, ignore_index):
+    """How many targets are not ignored, and how many of them are no class."""
+    counted = bad = 0
+    for t in target:
+        counted += t != ignore_index
+        bad += (t != ignore_index) & ((t < 0) | (t >= classes))
+    return counted, bad
+
+
+@kernel
+def _cross_entropy(x, target, mode, ignore_index, loss, lse):
+    """Fill loss and lse. Returns the number of bad targets, and does nothing if there are any."""
+    n, columns = x.shape
+    counted, bad = _count_targets(target, columns, ignore_index)
+    if bad:
+        return bad
+    rows = _rows_at_once(columns)
+    work = np.empty(rows * columns, x.dtype)
+    chosen = np.empty(rows, x.dtype)
+    sum_of_losses = 0.0
+    for start in range(0, n, rows):
+        stop = min(start + rows, n)
+        for i in range(start, stop):
+            largest = _largest(x[i])
+            shifted = work[(i - start) * columns : (i - start + 1) * columns]
+            for j in range(columns):
+                shifted[j] = x[i, j] - largest
+            chosen[i - start] = shifted[target[i]] if target[i] != ignore_index else x.dtype.type(0)
+            lse[i] = largest
+        _exp_in_place(work[: (stop - start) * columns])
+        for i in range(start, stop):
+            log_total = vecmath.log(_total(work[(i - start) * columns : (i - start + 1) * columns]))
+            lse[i] += log_total
+            # log_total - (x[target] - max) loses less than lse - x[target] where the loss is small
+            row_loss = log_total - chosen[i - start] if target[i] != ignore_index else x.dtype.type(0)
+            sum_of_losses += row_loss
+            if mode == _NONE:
+                loss[i] = row_loss
+    if mode == _MEAN:
+        loss[0] = sum_of_losses / counted
+    elif mode == _SUM:
+        loss[0] = sum_of_losses
+    return bad
+
+
+@kernel
+def _cross_entropy_backward(g, x, target, lse, mode, ignore_index, out):
+    """Fill out. Returns the number of bad targets, and does nothing if there are any."""
+    n, columns = x.shape
+    counted, bad = _count_targets(target, columns, ignore_index)
+    if bad:
+        return bad
+    flat = out.reshape(out.size)
+    rows = _rows_at_once(columns)
+    divisor = x.dtype.type(counted if mode == _MEAN else 1)
+    for start in range(0, n, rows):
+        stop = min(start + rows, n)
+        for i in range(start, stop):
+            for j in range(columns):
+                out[i, j] = x[i, j] - lse[i]
+        _exp_in_place(flat[start * columns : stop * columns])
+        for i in range(start, stop):
+            scale = x.dtype.type(0)
+            if target[i] != ignore_index:
+                scale = g[i if mode == _NONE else 0] / divisor
+                out[i, target[i]] -= x.dtype.type(1)
+            for j in range(columns):
+                out[i, j] *= scale
+    return bad
