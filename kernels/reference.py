@@ -162,3 +162,127 @@ def _axes(dim, ndim):
     if dim is None or dim == () or ndim == 0:
         return tuple(range(ndim))
     return tuple(d % ndim for d in (dim if isinstance(dim, tuple) else (dim,)))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# random.py
+
+
+def philox(counter, key):
+    """Philox 4x32-10 on whole arrays.  counter: (4, *), key: (2, *), 32-bit words -> (4, *) uint32."""
+    c = [np.asarray(word, np.uint64) for word in counter]
+    k = [np.asarray(word, np.uint64) for word in key]
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    for _ in range(10):
+        product0, product1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        c = [(product1 >> half) ^ c[1] ^ k[0], product1 & low, (product0 >> half) ^ c[3] ^ k[1], product0 & low]
+        k = [(k[0] + np.uint64(0x9E3779B9)) & low, (k[1] + np.uint64(0xBB67AE85)) & low]
+    return np.stack(c).astype(np.uint32)
+
+
+def _words(state, blocks):
+    """The next 4 * blocks 32-bit words of a generator, as uint64, advancing its state."""
+    seed, counter = int(state[0]), np.arange(blocks, dtype=np.uint64) + state[1]
+    halves = np.stack([counter & np.uint64(0xFFFFFFFF), counter >> np.uint64(32), *np.zeros((2, blocks), np.uint64)])
+    state[1:] += np.uint64(blocks)
+    return philox(halves, [seed & 0xFFFFFFFF, seed >> 32]).T.ravel().astype(np.uint64)
+
+
+def _units(state, n, dtype):
+    """n numbers in [0, 1): 24 bits of a word for float32, 53 bits of two for float64."""
+    if dtype == np.float32:
+        return (_words(state, -(-n // 4))[:n] >> np.uint64(8)) * 2.0**-24
+    pairs = _words(state, -(-n // 2)).reshape(-1, 2)[:n]
+    return ((pairs[:, 0] >> np.uint64(5)) * 2.0**26 + (pairs[:, 1] >> np.uint64(6))) * 2.0**-53
+
+
+def _size(shape):
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def uniform(shape, dtype, state, *, low=0.0, high=1.0, out=None):
+    low, high = np.dtype(dtype).type(low), np.dtype(dtype).type(high)
+    u = _units(state, _size(shape), dtype).astype(dtype)
+    y = low + u * (high - low)
+    return _give(np.where(y >= high, np.nextafter(high, low), y).reshape(shape), out, dtype)
+
+
+def normal(shape, dtype, state, *, mean=0.0, std=1.0, out=None):
+    n = _size(shape)
+    if dtype == np.float32:
+        words = _words(state, -(-n // 4)).reshape(-1, 2)
+        u1 = ((words[:, 0] >> np.uint64(1)) + 0.5) * 2.0**-31
+        u2 = (words[:, 1] >> np.uint64(8)) * 2.0**-24
+    else:
+        u = _units(state, 2 * (n + n % 2), dtype).reshape(-1, 2)
+        u1, u2 = 1 - u[:, 0], u[:, 1]
+    angle = 2 * np.pi * u2
+    z = np.sqrt(-2 * np.log(u1)) * np.stack([np.cos(angle), np.sin(angle)])
+    return _give(mean + std * z.T.ravel()[:n].reshape(shape), out, dtype)
+
+
+def _picks(state, bounds):
+    """For each bound, an integer in [0, bound) by multiply-shift, with integers of any size."""
+    pairs = _words(state, -(-len(bounds) // 2)).reshape(-1, 2)
+    return [(int(w0) + (int(w1) << 32)) * bound >> 64 for (w0, w1), bound in zip(pairs, bounds, strict=False)]
+
+
+def integers(shape, state, low, high, *, out=None):
+    picks = _picks(state, [high - low] * _size(shape))
+    return _give(np.array([low + pick for pick in picks], np.int64).reshape(shape), out, np.int64)
+
+
+def permutation(n, state):
+    order = list(range(n))
+    for i, pick in enumerate(_picks(state, range(1, n + 1))):
+        order[i] = order[pick]
+        order[pick] = i
+    return np.array(order, np.int64)
+
+
+def bernoulli(p, state, *, out=None):
+    return _give(_units(state, p.size, p.dtype).reshape(p.shape) < p, out, p.dtype)
+
+
+def dropout(x, p, state, *, out=None):
+    used = state.copy()
+    state[1:] += np.uint64(-(-x.size // 4))
+    return dropout_backward(x, p, used, out=out), used
+
+
+def dropout_backward(g, p, used, *, out=None):
+    kept = _words(used.copy(), -(-g.size // 4))[: g.size].reshape(g.shape) >= np.uint64(round(p * 2**32))
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    return _give(g * (kept * scale).astype(g.dtype), out, g.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# optim.py
+
+
+def sgd(p, g, buf, hyper, *, nesterov, first, maximize=False):
+    lr, momentum, dampening, weight_decay = hyper
+    d = -g if maximize else g
+    if weight_decay != 0:
+        d = d + weight_decay * p
+    if momentum != 0:
+        buf[...] = d if first else momentum * buf + (1 - dampening) * d
+        d = d + momentum * buf if nesterov else buf
+    p[...] = p - lr * d
+
+
+def adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad=False, maximize=False):
+    lr, beta1, beta2, eps, weight_decay = hyper
+    d = -g if maximize else g
+    if decoupled:
+        p[...] = p * (1 - lr * weight_decay)
+    elif weight_decay != 0:
+        d = d + weight_decay * p
+    m[...] = beta1 * m + (1 - beta1) * d
+    v[...] = beta2 * v + (1 - beta2) * d * d
+    square = v
+    if amsgrad:
+        vmax[...] = np.maximum(vmax, v)
+        square = vmax
+    correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
+    p[...] = p - lr / correction1 * m / (np.sqrt(square / correction2) + eps)
