@@ -400,11 +400,10 @@ def _interval(low, high, dtype):
     """low, high - low, and the largest number below high, in ``dtype``."""
     if not low <= high:
         raise RuntimeError(f"uniform expects low <= high, got low={low} and high={high}")
-    low, high = dtype.type(low), dtype.type(high)
-    span = dtype.type(float(high) - float(low))
-    if not np.isfinite(span):
+    if not float(high) - float(low) <= float(np.finfo(dtype).max):
         raise RuntimeError(f"uniform expects high - low to be finite in {dtype}, got low={low} and high={high}")
-    return low, span, np.nextafter(high, low)
+    low, high = dtype.type(low), dtype.type(high)
+    return low, high - low, np.nextafter(high, low)
 
 
 def uniform(shape, dtype, state, *, low=0.0, high=1.0, out=None):

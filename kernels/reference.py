@@ -208,13 +208,13 @@ def uniform(shape, dtype, state, *, low=0.0, high=1.0, out=None):
 
 
 def normal(shape, dtype, state, *, mean=0.0, std=1.0, out=None):
-    n = _size(shape)
+    n, dtype = _size(shape), np.dtype(dtype).type
     if dtype == np.float32:
         words = _words(state, -(-n // 4)).reshape(-1, 2)
-        u1 = ((words[:, 0] >> np.uint64(1)) + 0.5) * 2.0**-31
+        u1 = (((words[:, 0] >> np.uint64(1)).astype(dtype) + dtype(0.5)) * dtype(2.0**-31)).astype(np.float64)
         u2 = (words[:, 1] >> np.uint64(8)) * 2.0**-24
     else:
-        u = _units(state, 2 * (n + n % 2), dtype).reshape(-1, 2)
+        u = _units(state, n + n % 2, dtype).reshape(-1, 2)
         u1, u2 = 1 - u[:, 0], u[:, 1]
     angle = 2 * np.pi * u2
     z = np.sqrt(-2 * np.log(u1)) * np.stack([np.cos(angle), np.sin(angle)])

@@ -1,0 +1,240 @@
+"""The optimiser updates: PyTorch's recorded steps, the NumPy twins, layouts, and independence of threads."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tinygrad_fr.kernels import optim, reference
+
+FLOATS = [np.float32, np.float64]
+SHAPES = st.sampled_from([(), (0,), (1,), (3,), (64,), (2, 3), (3, 5, 7)])
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "optim.json").read_text())["cases"]
+
+
+def golden_gradient(step):
+    return np.array([np.sin(1.3 * step + i) * (1 + 3 * (step % 7 == i)) for i in range(7)])
+
+
+def sgd_stepper(lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
+    hyper = np.array([lr, momentum, dampening, weight_decay])
+    buf = np.full(7, np.nan) if momentum else None  # the first step must not read it
+
+    def step(p, g, count):
+        optim.sgd(p, g, buf, hyper, nesterov=nesterov, first=count == 1, maximize=maximize)
+
+    return step
+
+
+def adam_stepper(lr, decoupled, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False):
+    hyper = np.array([lr, *betas, eps, weight_decay])
+    m, v, vmax = np.zeros((3, 7))
+    vmax = vmax if amsgrad else None
+
+    def step(p, g, count):
+        steps = np.array(count, np.float32)
+        optim.adam(p, g, m, v, vmax, steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+
+    return step
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_pytorchs_recorded_steps(name):
+    case = GOLDEN[name]
+    method = name.split()[0]
+    if method == "sgd":
+        take_step = sgd_stepper(case["lr"], **case["options"])
+    else:
+        take_step = adam_stepper(case["lr"], method == "adamw", **case["options"])
+    p = np.cos(3.0 * np.arange(7))
+    for count in range(1, 51):
+        take_step(p, golden_gradient(count), count)
+        if str(count) in case["p"]:
+            np.testing.assert_allclose(p, case["p"][str(count)], rtol=1e-12, atol=1e-12)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Against the twins.
+
+
+def arrays_like(shape, dtype, number):
+    """A parameter and a gradient of normal draws, then states that are not negative."""
+    rng = np.random.default_rng(0)
+    signed = [np.asarray(rng.standard_normal(shape), dtype) for _ in range(2)]
+    return signed + [np.asarray(rng.random(shape), dtype) for _ in range(number - 2)]
+
+
+def assert_same_update(update, arrays):
+    """``update(module, *arrays)`` leaves in every array what it leaves with the twin, and the gradient as it was."""
+    ours, twins = [x.copy() for x in arrays], [x.copy() for x in arrays]
+    update(optim, *ours)
+    update(reference, *twins)
+    tolerance = 2e-6 if arrays[0].dtype == np.float32 else 1e-14
+    for x, expected in zip(ours, twins, strict=True):
+        np.testing.assert_allclose(x, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(ours[1], arrays[1])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    SHAPES,
+    st.sampled_from(FLOATS),
+    st.sampled_from([0.0, 0.9]),
+    st.sampled_from([0.0, 0.3]),
+    st.sampled_from([0.0, 0.1]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_sgd_is_its_twin(shape, dtype, momentum, dampening, weight_decay, nesterov, first, maximize):
+    hyper = np.array([0.1, momentum, dampening, weight_decay])
+
+    def update(module, p, g, buf):
+        module.sgd(p, g, buf, hyper, nesterov=nesterov, first=first, maximize=maximize)
+
+    assert_same_update(update, arrays_like(shape, dtype, 3))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    SHAPES,
+    st.sampled_from(FLOATS),
+    st.sampled_from([1, 2, 1000]),
+    st.sampled_from([0.0, 0.1]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_adam_is_its_twin(shape, dtype, count, weight_decay, decoupled, amsgrad, maximize):
+    hyper = np.array([0.01, 0.9, 0.999, 1e-8, weight_decay])
+    step = np.array([count], np.float64)
+
+    def update(module, p, g, m, v, vmax):
+        module.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+
+    assert_same_update(update, arrays_like(shape, dtype, 5))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Threads, layouts, special values, errors.
+
+SGD_HYPER = np.array([0.1, 0.9, 0.1, 0.05])
+ADAM_HYPER = np.array([0.01, 0.9, 0.999, 1e-8, 0.05])
+STEP = np.array(3.0)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [optim._PARALLEL_SIZE - 1, 4 * optim._CHUNK + 3, 100_001])
+def test_threads_change_no_bit(dtype, size):
+    arrays = arrays_like(size, dtype, 4)
+    for serial, parallel, used, numbers in (
+        (optim._adam, optim._adam_parallel, 4, (3.0, ADAM_HYPER, False, False)),
+        (optim._sgd_momentum, optim._sgd_momentum_parallel, 3, (SGD_HYPER, True, False, False)),
+    ):
+        one, many = [x.copy() for x in arrays[:used]], [x.copy() for x in arrays[:used]]
+        serial(*one, *numbers)
+        parallel(*many, *numbers)
+        for x, y in zip(one, many, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def updates(arrays):
+    p, g, m, v, vmax = arrays
+    optim.sgd(p, g, m, SGD_HYPER, nesterov=True, first=False)
+    optim.adam(p, g, m, v, None, STEP, ADAM_HYPER, decoupled=True)
+    optim.adam(p, g, m, v, vmax, STEP, ADAM_HYPER, decoupled=False, amsgrad=True)
+
+
+@pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[::-1, ::2], lambda x: x[:, 1:]])
+def test_any_layout_is_updated_in_place(view):
+    arrays = arrays_like((4, 6), np.float64, 5)
+    strided = [view(x) for x in arrays]
+    expected = [x.copy() for x in strided]
+    updates(expected)
+    updates(strided)
+    for x, y in zip(strided, expected, strict=True):
+        np.testing.assert_array_equal(x, y)
+        assert x.base is not None
+
+
+def test_a_read_only_gradient():
+    p, g, buf = arrays_like((3, 4), np.float32, 3)
+    read_only = np.broadcast_to(g[0], (3, 4))
+    same = [p.copy(), read_only.copy(), buf.copy()]
+    optim.sgd(p, read_only, buf, SGD_HYPER, nesterov=False, first=False)
+    optim.sgd(*same, SGD_HYPER, nesterov=False, first=False)
+    np.testing.assert_array_equal(p, same[0])
+
+
+def test_nan_and_infinity_pass_through():
+    g = np.array([np.nan, np.inf, -np.inf, 0.0])
+    p, m, v = np.zeros((3, 4))
+    with np.errstate(invalid="ignore"):
+        optim.adam(p, g, m, v, None, np.array(1.0), ADAM_HYPER, decoupled=True)
+    assert np.isnan(p).tolist() == [True, True, True, False]
+    p, buf = np.zeros((2, 4))
+    optim.sgd(p, g, buf, SGD_HYPER, nesterov=False, first=True)
+    np.testing.assert_array_equal(p, [np.nan, -np.inf, np.inf, 0.0])
+
+
+def test_amsgrad_keeps_nan_in_its_maximum():
+    p, m, v, vmax = np.ones((4, 3))
+    g = np.array([0.0, np.nan, 0.0])
+    optim.adam(p, g, m, v, vmax, STEP, ADAM_HYPER, decoupled=True, amsgrad=True)
+    assert np.isnan(vmax).tolist() == [False, True, False]
+
+
+def test_sgd_without_momentum_ignores_the_buffer_and_dampening():
+    p, g, buf = arrays_like(5, np.float64, 3)
+    expected, kept = p - 0.1 * g, buf.copy()
+    optim.sgd(p, g, buf, np.array([0.1, 0.0, 0.5, 0.0]), nesterov=False, first=False)
+    np.testing.assert_allclose(p, expected, rtol=1e-15)
+    np.testing.assert_array_equal(buf, kept)
+
+
+def adam_of(p, g, m, v, hyper=ADAM_HYPER, **options):
+    optim.adam(p, g, m, v, None, STEP, hyper, decoupled=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("update", "error", "message"),
+    [
+        (lambda x: optim.sgd(x, x, None, SGD_HYPER, nesterov=False, first=True), ValueError, "no momentum buffer"),
+        (lambda x: optim.sgd(x, x, x, ADAM_HYPER, nesterov=False, first=True), ValueError, r"hyper of shape \(4,\)"),
+        (lambda x: adam_of(x, x, x, x, ADAM_HYPER.astype(np.float32)), ValueError, "float64, got .* float32"),
+        (lambda x: adam_of(x, x, x, x, amsgrad=True), ValueError, "amsgrad needs vmax"),
+        (lambda x: adam_of(x, x[:2], x, x), ValueError, r"gradient of shape \(3,\).* got \(2,\)"),
+        (lambda x: adam_of(x, x.astype(np.float32), x, x), ValueError, "gradient of .* float64.* float32"),
+        (lambda x: adam_of(x, x, x, x[:2]), ValueError, r"state of shape \(3,\).* got \(2,\)"),
+        (lambda x: adam_of(*[x.astype(np.int64)] * 4), TypeError, "float32 or float64, got int64"),
+    ],
+)
+def test_errors_change_nothing(update, error, message):
+    x = np.ones(3)
+    with pytest.raises(error, match=message):
+        update(x)
+    np.testing.assert_array_equal(x, 1)
+
+
+SECOND_RUN = """
+import numpy as np
+from tinygrad_fr.kernels import _jit, optim, random
+x = [np.ones(100_000) for _ in range(5)]
+state = np.zeros(2, np.uint64)
+random.dropout(random.normal((100_000,), np.float64, state), 0.5, state)
+random.permutation(10, state)
+optim.adam(*x, np.array(1.0), np.array([0.1, 0.9, 0.99, 1e-8, 0.0]), decoupled=True)
+optim.sgd(*x[:3], np.array([0.1, 0.9, 0.0, 0.0]), nesterov=False, first=True)
+print(_jit.compilation.count)
+"""
+
+
+def test_a_second_run_compiles_nothing():
+    environment = {**os.environ, "TINYGRAD_FR_QUIET": "1"}
+    run = [subprocess.check_output([sys.executable, "-c", SECOND_RUN], env=environment, text=True) for _ in range(2)]
+    assert run[1].split()[-1] == "0"
