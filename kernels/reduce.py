@@ -160,109 +160,126 @@ def _by_numpy(function, x, axes, keepdim, out, dtype):
 # ---------------------------------------------------------------------------------------------------------------
 # The compiled loops. x and out are flat; the parameter is a divisor for sums, and for extremes a sign: the smallest
 # element is minus the largest of -x.
+#
+# A part of a flat array is given by its bounds. They are made unsigned, which tells Numba that no index is negative,
+# to be counted from the end: only then does the loop become vector instructions. Slices would do, but cost more than
+# adding up a short row.
 
 # Elements that are added up in their own dtype before the sum goes on in float64. LLVM keeps some 32 partial sums, so
 # that a chain of float32 additions is a few dozen long.
-BLOCK = 2048
+BLOCK = 1024
 
 ROWS = 8  # the same for sums of rows, which are one chain
+
+
+@inlined
+def total(x, start, stop):
+    """x[start] + ... + x[stop - 1], in the dtype of x."""
+    result = x.dtype.type(0)
+    for k in range(np.uint64(start), np.uint64(stop)):
+        result += x[k]
+    return result
+
+
+@inlined
+def largest(x, start, stop, sign=1):
+    """The largest of sign * x[start:stop]: NaN if there is one, -inf if there is nothing."""
+    result, s = x.dtype.type(-np.inf), x.dtype.type(sign)
+    for k in range(np.uint64(start), np.uint64(stop)):
+        result = vecmath.maximum(result, s * x[k])
+    return result
 
 
 @kernel
 def _sum(x, outer, reduced, inner, divisor, out):
     if inner == 1:
         for o in range(outer):
-            out[o] = _sum_flat(x[o * reduced : (o + 1) * reduced]) / divisor
+            out[o] = _accurate_total(x, o * reduced, (o + 1) * reduced) / divisor
         return
-    total = np.empty(inner)
+    totals = np.empty(inner)
     for o in range(outer):
-        _sum_rows(x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner), total)
+        _sum_rows(x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner), totals)
         result = out[o * inner : (o + 1) * inner]
         for j in range(inner):
-            result[j] = total[j] / divisor
+            result[j] = totals[j] / divisor
 
 
 @inlined
-def _sum_flat(x):
-    """The sum of x: (n,) -> (), in float64."""
-    total = 0.0
-    for start in range(0, x.size, BLOCK):
-        part = x.dtype.type(0)
-        for value in x[start : start + BLOCK]:
-            part += value
-        total += part
-    return total
+def _accurate_total(x, start, stop):
+    """The sum of x[start:stop] in float64: blocks, then their sum."""
+    result = 0.0
+    for block in range(start, stop, BLOCK):
+        result += total(x, block, min(block + BLOCK, stop))
+    return result
 
 
 @inlined
-def _sum_rows(x, total):
-    """total = the sum of the rows of x: (n, m) -> (m,), in float64."""
+def _sum_rows(x, totals):
+    """totals = the sum of the rows of x: (n, m) -> (m,), in float64."""
     n, m = x.shape
-    total[:] = 0.0
+    for j in range(m):
+        totals[j] = 0.0
     grouped = n - n % ROWS
     for i in range(0, grouped, ROWS):
         for j in range(m):
             pairs = (x[i, j] + x[i + 1, j]) + (x[i + 2, j] + x[i + 3, j])
-            total[j] += pairs + ((x[i + 4, j] + x[i + 5, j]) + (x[i + 6, j] + x[i + 7, j]))
+            totals[j] += pairs + ((x[i + 4, j] + x[i + 5, j]) + (x[i + 6, j] + x[i + 7, j]))
     for i in range(grouped, n):
         for j in range(m):
-            total[j] += x[i, j]
+            totals[j] += x[i, j]
 
 
 @kernel
 def _extreme(x, outer, reduced, inner, sign, out):
-    s, lowest = x.dtype.type(sign), x.dtype.type(-np.inf)
+    s = x.dtype.type(sign)
     if inner == 1:
         for o in range(outer):
-            largest = lowest
-            for value in x[o * reduced : (o + 1) * reduced]:
-                largest = vecmath.maximum(largest, s * value)
-            out[o] = s * largest
+            out[o] = s * largest(x, o * reduced, (o + 1) * reduced, s)
         return
     for o in range(outer):
         rows = x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner)
-        largest = out[o * inner : (o + 1) * inner]
-        largest[:] = lowest
+        result = out[o * inner : (o + 1) * inner]
+        for j in range(inner):
+            result[j] = -np.inf
         for i in range(reduced):
             for j in range(inner):
-                largest[j] = vecmath.maximum(largest[j], s * rows[i, j])
+                result[j] = vecmath.maximum(result[j], s * rows[i, j])
         for j in range(inner):
-            largest[j] *= s
+            result[j] *= s
 
 
 @kernel
 def _first_extreme(x, outer, reduced, inner, sign, out):
-    s, lowest = x.dtype.type(sign), x.dtype.type(-np.inf)
+    s = x.dtype.type(sign)
     if inner == 1:
         for o in range(outer):
-            out[o] = _index_of_largest(x[o * reduced : (o + 1) * reduced], s)
+            out[o] = _index_of_largest(x, o * reduced, (o + 1) * reduced, s)
         return
-    largest = np.empty(inner, x.dtype)
+    best = np.empty(inner, x.dtype)
     for o in range(outer):
         rows = x[o * reduced * inner : (o + 1) * reduced * inner].reshape(reduced, inner)
         index = out[o * inner : (o + 1) * inner]
-        largest[:] = lowest
-        index[:] = 0
-        for i in range(reduced):
+        for j in range(inner):
+            best[j] = s * rows[0, j]
+            index[j] = 0
+        for i in range(1, reduced):
             for j in range(inner):
                 value = s * rows[i, j]
                 # NaN is larger than any number, and the first NaN stays.
-                if value > largest[j] or (value != value and largest[j] == largest[j]):
-                    largest[j] = value
+                if value > best[j] or (value != value and best[j] == best[j]):
+                    best[j] = value
                     index[j] = i
 
 
 @inlined
-def _index_of_largest(x, sign):
-    """Where sign * x is largest for the first time, or NaN. x: (n,) -> (), n > 0."""
-    largest = x.dtype.type(-np.inf)
-    for value in x:
-        largest = vecmath.maximum(largest, sign * value)
-    i = 0
-    if largest == largest:
-        while sign * x[i] != largest:
-            i += 1
+def _index_of_largest(x, start, stop, sign):
+    """Where sign * x[start:stop], which is not empty, is largest for the first time, or NaN, counted from start."""
+    greatest = largest(x, start, stop, sign)
+    k = np.uint64(start)
+    if greatest == greatest:
+        while sign * x[k] != greatest:
+            k += np.uint64(1)
     else:
-        while x[i] == x[i]:
-            i += 1
-    return i
+        while x[k] == x[k]:
+            k += np.uint64(1)
+    return np.int64(k) - start

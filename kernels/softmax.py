@@ -12,6 +12,7 @@ from numpy import empty
 from . import vecmath
 from ._jit import inlined, kernel
 from ._layout import INT64, axis_index, check_out, check_same, plain
+from .reduce import largest, total
 
 
 def softmax(x, dim, *, out=None):
@@ -178,10 +179,11 @@ def _copy_back(out, result):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The compiled loops. A row that holds NaN or inf, or nothing but -inf, comes out as NaN without special care, because
-# x - max(x) does.
+# The compiled loops. Rows are parts of flat arrays, given by their bounds (see reduce.py).
+#
+# A row that holds NaN or inf, or nothing but -inf, comes out as NaN without special care, because x - max(x) does.
 
-BLOCK = 2048  # elements worked on at a time: 8 to 16 KB
+BLOCK = 2048  # elements worked on at a time: 8 or 16 KB
 
 
 @inlined
@@ -190,135 +192,145 @@ def _rows_at_once(columns):
 
 
 @inlined
-def _largest(row):
-    """The largest element; NaN if there is one, -inf if there are none."""
-    largest = row.dtype.type(-np.inf)
-    for value in row:
-        largest = vecmath.maximum(largest, value)
-    return largest
+def _exp(x, start, stop, out, out_start):
+    """out[out_start:] = exp(x[start:stop])."""
+    first, out_first = np.uint64(start), np.uint64(out_start)
+    for k in range(np.uint64(stop - start)):
+        out[out_first + k] = vecmath.exp(x[first + k])
 
 
 @inlined
-def _total(row):
-    total = row.dtype.type(0)
-    for value in row:
-        total += value
-    return total
-
-
-@inlined
-def _exp_in_place(x):
-    for k in range(x.size):
+def _exp_in_place(x, start, stop):
+    for k in range(np.uint64(start), np.uint64(stop)):
         x[k] = vecmath.exp(x[k])
 
 
 @inlined
-def _exp_into(x, out):
-    for k in range(x.size):
-        out[k] = vecmath.exp(x[k])
+def _subtract(x, start, stop, number, out, out_start):
+    """out[out_start:] = x[start:stop] - number."""
+    first, out_first = np.uint64(start), np.uint64(out_start)
+    for k in range(np.uint64(stop - start)):
+        out[out_first + k] = x[first + k] - number
+
+
+@inlined
+def _multiply_in_place(x, start, stop, number):
+    for k in range(np.uint64(start), np.uint64(stop)):
+        x[k] *= number
 
 
 @kernel
-def _softmax(x, out):
-    n, columns = x.shape
-    flat = out.reshape(out.size)
+def _softmax(x2d, out2d):
+    n, columns = x2d.shape
+    x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
     rows = _rows_at_once(columns)
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        for i in range(start, stop):
-            largest = _largest(x[i])
-            for j in range(columns):
-                out[i, j] = x[i, j] - largest
-        _exp_in_place(flat[start * columns : stop * columns])
-        for i in range(start, stop):
-            factor = x.dtype.type(1) / _total(out[i])
-            for j in range(columns):
-                out[i, j] *= factor
+    for block in range(0, n, rows):
+        stop = min(block + rows, n)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            _subtract(x, row, end, largest(x, row, end), out, row)
+        _exp_in_place(out, block * columns, stop * columns)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            _multiply_in_place(out, row, end, x.dtype.type(1) / total(out, row, end))
 
 
 @kernel
-def _softmax_backward(g, y, out):
-    n, columns = g.shape
+def _softmax_backward(g2d, y2d, out2d):
+    n, columns = g2d.shape
+    g, y, out = g2d.reshape(g2d.size), y2d.reshape(y2d.size), out2d.reshape(out2d.size)
     for i in range(n):
+        row, end = np.uint64(i * columns), np.uint64((i + 1) * columns)
         dot = g.dtype.type(0)
-        for j in range(columns):
-            dot += g[i, j] * y[i, j]
-        for j in range(columns):
-            out[i, j] = y[i, j] * (g[i, j] - dot)
+        for k in range(row, end):
+            dot += g[k] * y[k]
+        for k in range(row, end):
+            out[k] = y[k] * (g[k] - dot)
 
 
 @kernel
-def _log_softmax(x, out):
-    n, columns = x.shape
+def _log_softmax(x2d, out2d):
+    n, columns = x2d.shape
+    x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
     rows = _rows_at_once(columns)
     work = np.empty(rows * columns, x.dtype)
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        for i in range(start, stop):
-            largest = _largest(x[i])
-            shifted = work[(i - start) * columns : (i - start + 1) * columns]
-            for j in range(columns):
-                shifted[j] = x[i, j] - largest
-                out[i, j] = shifted[j]
-        _exp_in_place(work[: (stop - start) * columns])
-        for i in range(start, stop):
-            log_total = vecmath.log(_total(work[(i - start) * columns : (i - start + 1) * columns]))
-            for j in range(columns):
-                out[i, j] -= log_total
+    logs = np.empty(rows, x.dtype)
+    for block in range(0, n, rows):
+        stop = min(block + rows, n)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            _subtract(x, row, end, largest(x, row, end), out, row)
+        _exp(out, block * columns, stop * columns, work, 0)
+        _log_totals(work, stop - block, columns, logs)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            _subtract(out, row, end, logs[i - block], out, row)
+
+
+@inlined
+def _log_totals(x, rows, columns, out):
+    """out = the logarithm of the sum of each of the rows."""
+    for i in range(rows):
+        out[i] = total(x, i * columns, (i + 1) * columns)
+    for i in range(rows):
+        out[i] = vecmath.log(out[i])
 
 
 @kernel
-def _log_softmax_backward(g, y, out):
-    n, columns = g.shape
+def _log_softmax_backward(g2d, y2d, out2d):
+    n, columns = g2d.shape
+    g, y, out = g2d.reshape(g2d.size), y2d.reshape(y2d.size), out2d.reshape(out2d.size)
     rows = _rows_at_once(columns)
     work = np.empty(rows * columns, g.dtype)
-    flat = y.reshape(y.size)
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        _exp_into(flat[start * columns : stop * columns], work)
-        for i in range(start, stop):
-            total = _total(g[i])
-            p = work[(i - start) * columns : (i - start + 1) * columns]
-            for j in range(columns):
-                out[i, j] = g[i, j] - p[j] * total
+    for block in range(0, n, rows):
+        stop = min(block + rows, n)
+        _exp(y, block * columns, stop * columns, work, 0)
+        for i in range(block, stop):
+            row, p = np.uint64(i * columns), np.uint64((i - block) * columns)
+            sum_of_g = total(g, i * columns, (i + 1) * columns)
+            for k in range(np.uint64(columns)):
+                out[row + k] = g[row + k] - work[p + k] * sum_of_g
 
 
 @inlined
 def _count_targets(target, classes, ignore_index):
     """How many targets are not ignored, and how many of them are no class."""
     counted = bad = 0
-    for t in target:
-        counted += t != ignore_index
-        bad += (t != ignore_index) & ((t < 0) | (t >= classes))
+    for i in range(target.size):
+        is_counted = target[i] != ignore_index
+        counted += is_counted
+        bad += is_counted & ((target[i] < 0) | (target[i] >= classes))
     return counted, bad
 
 
 @kernel
-def _cross_entropy(x, target, mode, ignore_index, loss, lse):
+def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
     """Fill loss and lse. Returns the number of bad targets, and does nothing if there are any."""
-    n, columns = x.shape
+    n, columns = x2d.shape
     counted, bad = _count_targets(target, columns, ignore_index)
     if bad:
         return bad
+    x = x2d.reshape(x2d.size)
     rows = _rows_at_once(columns)
     work = np.empty(rows * columns, x.dtype)
-    chosen = np.empty(rows, x.dtype)
+    chosen, logs = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
     sum_of_losses = 0.0
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        for i in range(start, stop):
-            largest = _largest(x[i])
-            shifted = work[(i - start) * columns : (i - start + 1) * columns]
-            for j in range(columns):
-                shifted[j] = x[i, j] - largest
-            chosen[i - start] = shifted[target[i]] if target[i] != ignore_index else x.dtype.type(0)
-            lse[i] = largest
-        _exp_in_place(work[: (stop - start) * columns])
-        for i in range(start, stop):
-            log_total = vecmath.log(_total(work[(i - start) * columns : (i - start + 1) * columns]))
-            lse[i] += log_total
-            # log_total - (x[target] - max) loses less than lse - x[target] where the loss is small
-            row_loss = log_total - chosen[i - start] if target[i] != ignore_index else x.dtype.type(0)
+    for block in range(0, n, rows):
+        stop = min(block + rows, n)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            lse[i] = largest(x, row, end)
+            _subtract(x, row, end, lse[i], work, row - block * columns)
+            if target[i] != ignore_index:
+                chosen[i - block] = x[row + target[i]] - lse[i]
+        _exp_in_place(work, 0, (stop - block) * columns)
+        _log_totals(work, stop - block, columns, logs)
+        for i in range(block, stop):
+            # log - (x[target] - max) loses less than lse - x[target] where the loss is small
+            row_loss = x.dtype.type(0)
+            if target[i] != ignore_index:
+                row_loss = logs[i - block] - chosen[i - block]
+            lse[i] += logs[i - block]
             sum_of_losses += row_loss
             if mode == _NONE:
                 loss[i] = row_loss
@@ -330,26 +342,26 @@ def _cross_entropy(x, target, mode, ignore_index, loss, lse):
 
 
 @kernel
-def _cross_entropy_backward(g, x, target, lse, mode, ignore_index, out):
+def _cross_entropy_backward(g, x2d, target, lse, mode, ignore_index, out2d):
     """Fill out. Returns the number of bad targets, and does nothing if there are any."""
-    n, columns = x.shape
+    n, columns = x2d.shape
     counted, bad = _count_targets(target, columns, ignore_index)
     if bad:
         return bad
-    flat = out.reshape(out.size)
-    rows = _rows_at_once(columns)
+    x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
     divisor = x.dtype.type(counted if mode == _MEAN else 1)
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        for i in range(start, stop):
-            for j in range(columns):
-                out[i, j] = x[i, j] - lse[i]
-        _exp_in_place(flat[start * columns : stop * columns])
-        for i in range(start, stop):
+    rows = _rows_at_once(columns)
+    for block in range(0, n, rows):
+        stop = min(block + rows, n)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            _subtract(x, row, end, lse[i], out, row)
+        _exp_in_place(out, block * columns, stop * columns)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
             scale = x.dtype.type(0)
             if target[i] != ignore_index:
                 scale = g[i if mode == _NONE else 0] / divisor
-                out[i, target[i]] -= x.dtype.type(1)
-            for j in range(columns):
-                out[i, j] *= scale
+                out[row + target[i]] -= x.dtype.type(1)
+            _multiply_in_place(out, row, end, scale)
     return bad
