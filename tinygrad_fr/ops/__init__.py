@@ -1,0 +1,22 @@
+"""Every op: its function on arrays, and right under it the rule of its derivative, on Tensors.
+
+Importing a module binds its ops to the Tensor class and enters them into ``namespace``, the functions of the package.
+"""
+
+from ..autograd.op import namespace
+from . import activation, arithmetic, compare, convert, creation, indexing, loss, matmul, random, reduce, shape
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "compare",
+    "convert",
+    "creation",
+    "indexing",
+    "loss",
+    "matmul",
+    "namespace",
+    "random",
+    "reduce",
+    "shape",
+]

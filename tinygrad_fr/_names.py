@@ -1,0 +1,74 @@
+"""The names of the package: what ``tinygrad_fr.NAME`` can be."""
+
+from typing import Any
+
+import numpy as np
+
+from . import autograd, ops, random
+from .autograd import dtypes
+from .threads import get_num_threads, set_num_threads
+
+# a name of Python's that would read badly as a variable elsewhere
+_DTYPES = {"bool": dtypes.bool_, "float": dtypes.float32, "double": dtypes.float64, "long": dtypes.int64} | {
+    "int": dtypes.int32,
+    "short": dtypes.int16,
+}
+
+_CONSTANTS = {"inf": float("inf"), "nan": float("nan"), "pi": 3.141592653589793, "e": 2.718281828459045}
+
+_ENGINE = (
+    "Size",
+    "Tensor",
+    "device",
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+)
+
+
+class _Cuda:
+    """What programs ask before they choose a device."""
+
+    @staticmethod
+    def is_available() -> bool:
+        return False
+
+    @staticmethod
+    def device_count() -> int:
+        return 0
+
+
+def public_names() -> dict[str, Any]:
+    """Every name of the package with its value: ops, the engine, dtypes, random state, threads."""
+    return {
+        **ops.namespace,
+        **{name: getattr(autograd, name) for name in _ENGINE},
+        **{kind.name: kind for kind in dtypes.ALL},
+        **_DTYPES,
+        **_CONSTANTS,
+        **{name: getattr(random, name) for name in random.__all__},
+        "can_cast": dtypes.can_cast,
+        "cuda": _Cuda,
+        "dtype": dtypes.dtype,
+        "finfo": finfo,
+        "get_default_dtype": dtypes.get_default_dtype,
+        "get_num_threads": get_num_threads,
+        "iinfo": iinfo,
+        "promote_types": dtypes.promote_types,
+        "result_type": dtypes.result_type,
+        "set_default_dtype": dtypes.set_default_dtype,
+        "set_num_threads": set_num_threads,
+    }
+
+
+def finfo(type: Any = None) -> Any:
+    """The limits of a floating point type: eps, max, min, tiny."""
+    return np.finfo((dtypes.get_default_dtype() if type is None else dtypes.as_dtype(type)).numpy)
+
+
+def iinfo(type: Any) -> Any:
+    """The limits of an integer type: max, min."""
+    return np.iinfo(dtypes.as_dtype(type).numpy)

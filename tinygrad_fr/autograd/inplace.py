@@ -1,0 +1,98 @@
+"""Writing the result of an op into its first input."""
+
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .mode import thread
+from .op import Op, prepare, record
+from .tensor import Tensor
+from .views import rebase, stand_in
+
+
+def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+    """``target[...] = op(target, *others)``, seen by the graph and by the version checks."""
+    mode = thread.mode
+    inputs = _in_type_of(op, target, others) if op.kind else (target, *others)
+    check_writable(op.name, target)
+    if op.kind:
+        _check_shape(op, target, inputs)
+    records = mode.grad and op.differentiable and any(isinstance(each, Tensor) and each._requires_grad for each in inputs)
+    arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
+    if records:
+        if target._view is not None and not target._view.recorded:
+            raise RuntimeError(
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+                "Make the view outside no_grad, or write under no_grad."
+            )
+        inputs, saved_arrays = _keep_old_values(inputs, arrays)
+    op.forward(*arrays, **params, out=target._array)
+    bump(target)
+    if records:
+        node = record(op, inputs, saved_arrays, target._array, (), params, target._version)
+        assert node is not None
+        rebase(target, node)
+    if mode.recorder is not None:
+        mode.recorder(f"{op.name}_", inputs, params, target)
+    return target
+
+
+def bump(target: Tensor) -> None:
+    """Count one in-place write."""
+    if target._version is not None:
+        target._version[0] += 1
+
+
+def check_writable(name: str, target: Tensor) -> None:
+    """Raise where PyTorch refuses an in-place write: leaves in the graph, inference tensors outside their mode."""
+    mode = thread.mode
+    if target._version is None and not mode.inference:
+        raise RuntimeError(
+            f"Inplace update to inference tensor outside InferenceMode is not allowed ({name}_). "
+            "You can make a clone to get a normal tensor before doing inplace update."
+        )
+    if not mode.grad:
+        return
+    if target._requires_grad and target._node is None:
+        raise RuntimeError(
+            f"a leaf Variable that requires grad is being used in an in-place operation ({name}_). "
+            "Write under no_grad(), or use the out-of-place form."
+        )
+    view = target._view
+    if view is not None and view.base._requires_grad and view.base._node is None:
+        raise RuntimeError(
+            f"a view of a leaf Variable that requires grad is being used in an in-place operation ({name}_). "
+            "Write under no_grad(), or use the out-of-place form."
+        )
+
+
+def _in_type_of(op: Op, target: Tensor, others: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The inputs in the dtype of ``target``, refused where that would lose the category of the result."""
+    kind = dtypes.result_type(target, *others)
+    if op.kind == "float" and not kind.is_floating_point:
+        kind = dtypes.get_default_dtype()
+    if not dtypes.can_cast(kind, target.dtype):
+        raise RuntimeError(
+            f"result type {kind.name} can't be cast to the desired output type {target.dtype.name} ({op.name}_)"
+        )
+    others = tuple(each.to(target.dtype) if isinstance(each, Tensor) else each for each in others)
+    return prepare(op, (target, *others))
+
+
+def _check_shape(op: Op, target: Tensor, inputs: tuple[Any, ...]) -> None:
+    shape = np.broadcast_shapes(*[each._array.shape for each in inputs if isinstance(each, Tensor)])
+    if shape != target._array.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)} ({op.name}_)"
+        )
+
+
+def _keep_old_values(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[tuple[Any, ...], list[Any]]:
+    """The inputs as they are before the write: the target, wherever it stands among them, by a copy."""
+    target = inputs[0]
+    old = stand_in(target, target._array.copy())
+    if target._node is None and target._requires_grad:
+        raise AssertionError("leaves are refused before")
+    inputs = tuple(old if each is target else each for each in inputs)
+    return inputs, [old._array if array is target._array else array for array in arrays]

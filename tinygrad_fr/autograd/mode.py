@@ -1,0 +1,117 @@
+"""What a thread does with op calls: record gradients or not, inference, and who listens to every call."""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Mode:
+    """An immutable setting of one thread. ``recorder(name, inputs, params, outputs)`` hears every op call."""
+
+    __slots__ = ("grad", "inference", "recorder")
+
+    def __init__(self, grad: bool = True, inference: bool = False, recorder: Callable[..., None] | None = None):
+        self.grad = grad
+        self.inference = inference
+        self.recorder = recorder
+
+    def replace(self, **changes: Any) -> "Mode":
+        """This mode with some settings changed."""
+        return Mode(**{"grad": self.grad, "inference": self.inference, "recorder": self.recorder, **changes})
+
+
+class _Thread(threading.local):
+    mode = Mode()  # every thread starts here
+
+
+thread = _Thread()
+
+
+class _ModeSwitch:
+    """A context manager and function decorator that changes the thread's mode while it lasts."""
+
+    def __init__(self, **changes: Any):
+        self._changes = changes
+        self._before: list[Mode] = []  # a stack, so that one switch may be entered twice
+
+    def __enter__(self):
+        self._before.append(thread.mode)
+        thread.mode = thread.mode.replace(**self._changes)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        thread.mode = self._before.pop()
+
+    def __call__(self, function):
+        @functools.wraps(function)
+        def switched(*args, **kwargs):
+            with _ModeSwitch(**self._changes):
+                return function(*args, **kwargs)
+
+        return switched
+
+
+class no_grad(_ModeSwitch):
+    """Record no graph: results of ops inside do not require a gradient.  ``with no_grad():`` or ``@no_grad()``."""
+
+    def __new__(cls, function: Any = None):
+        return super().__new__(cls) if function is None else cls()(function)  # also @no_grad, without parentheses
+
+    def __init__(self):
+        super().__init__(grad=False)
+
+
+class enable_grad(_ModeSwitch):
+    """Record the graph again, inside `no_grad`."""
+
+    def __new__(cls, function: Any = None):
+        return super().__new__(cls) if function is None else cls()(function)
+
+    def __init__(self):
+        super().__init__(grad=True)
+
+
+class inference_mode(_ModeSwitch):
+    """As `no_grad`, and the tensors made inside can never take part in a graph."""
+
+    def __new__(cls, mode: Any = True):
+        return cls()(mode) if callable(mode) else super().__new__(cls)
+
+    def __init__(self, mode: bool = True):
+        super().__init__(grad=not mode, inference=bool(mode))
+
+
+class set_grad_enabled(_ModeSwitch):
+    """Record the graph or not, by ``mode``; as a plain call it takes effect at once."""
+
+    def __init__(self, mode: bool):
+        super().__init__(grad=bool(mode))
+        self._outside = thread.mode
+        thread.mode = thread.mode.replace(grad=bool(mode))
+
+    def __enter__(self):
+        super().__enter__()
+        self._before[-1] = self._outside  # leave to what was before the call, not after it
+        return self
+
+    def __call__(self, function):
+        thread.mode = self._outside  # as a decorator it acts inside the function alone
+        return super().__call__(function)
+
+
+class recording(_ModeSwitch):
+    """Let ``recorder(name, inputs, params, outputs)`` hear every op call of this thread, gradients included."""
+
+    def __init__(self, recorder: Callable[..., None]):
+        super().__init__(recorder=recorder)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops of this thread record the graph."""
+    return thread.mode.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return thread.mode.inference

@@ -1,0 +1,219 @@
+"""Making tensors."""
+
+import math
+
+import numpy as np
+
+from ..autograd import dtypes
+from ..autograd.device import check_device
+from ..autograd.op import public
+from ..autograd.tensor import Tensor, plain, wrap
+from .shape import sizes
+
+
+def finish(array, requires_grad=False, device=None, pin_memory=False, layout=None):
+    """The tensor around ``array``, with what every creation function takes."""
+    check_device(device)
+    if layout not in (None, "strided"):
+        raise NotImplementedError(f"layout={layout!r} is not supported: tensors are strided")
+    out = wrap(array)
+    if requires_grad:
+        out.requires_grad = True
+    return out
+
+
+def numpy_dtype(dtype):
+    """NumPy's form of ``dtype``, or of the default type."""
+    return (dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)).numpy
+
+
+@public(method=False)
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor with a copy of ``data``: a number, (nested) lists, an array, a tensor. Floats become float32."""
+    source = plain(data)
+    try:
+        array = np.array(source)
+    except ValueError as error:
+        raise ValueError(f"expected sequences of equal length at every level: {error}") from None
+    if dtype is None:
+        if not isinstance(source, (np.ndarray, np.generic)) and not _holds_arrays(source):
+            array = array.astype(_default_type(array))
+    else:
+        array = array.astype(dtypes.as_dtype(dtype).numpy)
+    if array.dtype not in dtypes.FROM_NUMPY:
+        raise TypeError(
+            f"can't convert data of type {array.dtype} to a tensor; the supported types are: "
+            + ", ".join(each.name for each in dtypes.ALL)
+        )
+    return finish(_native(array), requires_grad, device, pin_memory)
+
+
+def _holds_arrays(source):
+    return isinstance(source, list) and bool(source) and (isinstance(source[0], np.ndarray) or _holds_arrays(source[0]))
+
+
+def _default_type(array):
+    """The type of a tensor from Python numbers."""
+    if array.dtype.kind == "f" or array.size == 0:
+        return dtypes.get_default_dtype().numpy
+    if array.dtype.kind in "iu":
+        return np.int64
+    return array.dtype
+
+
+def _native(array):
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+@public(method=False)
+def as_tensor(data, dtype=None, device=None):
+    """``data`` as a tensor, without a copy where its memory can be shared."""
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
+    if isinstance(data, np.ndarray) and min(data.strides, default=0) >= 0 and data.dtype.isnative:
+        return from_numpy(data).to(dtype=dtype, device=device)
+    return tensor(data, dtype=dtype, device=device)
+
+
+@public(method=False)
+def from_numpy(ndarray):
+    """A tensor that shares the memory of an array; writes through the array are not tracked."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if ndarray.dtype not in dtypes.FROM_NUMPY:
+        raise TypeError(
+            f"can't convert np.ndarray of type {ndarray.dtype}. The only supported types are: "
+            + ", ".join(each.name for each in dtypes.ALL)
+        )
+    if not ndarray.dtype.isnative:
+        raise ValueError(f"given numpy array has byte order different from the native byte order ({ndarray.dtype})")
+    if any(stride < 0 for stride in ndarray.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
+        )
+    return wrap(ndarray)
+
+
+@public(method=False)
+def from_dlpack(ext_tensor):
+    """A tensor that shares the memory of any object with DLPack, such as a PyTorch tensor or a JAX array."""
+    return from_numpy(np.from_dlpack(ext_tensor))
+
+
+def _filled(name, make, meaning):
+    """``name(*size)``, ``name_like(tensor)`` and ``tensor.new_name(*size)``."""
+
+    def create(*size, dtype=None, device=None, requires_grad=False, pin_memory=False, layout=None):
+        return finish(make(_checked(sizes(size)), numpy_dtype(dtype)), requires_grad, device, pin_memory, layout)
+
+    def create_like(input, *, dtype=None, device=None, requires_grad=False, layout=None):
+        kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+        return finish(make(input._array.shape, kind), requires_grad, device, layout=layout)
+
+    def create_new(self, *size, dtype=None, device=None, requires_grad=False):
+        kind = self._array.dtype if dtype is None else numpy_dtype(dtype)
+        return finish(make(_checked(sizes(size)), kind), requires_grad, device)
+
+    create.__name__ = create.__qualname__ = name
+    create_like.__name__ = create_like.__qualname__ = f"{name}_like"
+    create_new.__name__ = create_new.__qualname__ = f"new_{name}"
+    create.__doc__ = f"A tensor of the given sizes {meaning}."
+    create_like.__doc__ = f"A tensor of the shape and dtype of ``input`` {meaning}."
+    create_new.__doc__ = f"A tensor of the given sizes and of this one's dtype {meaning}."
+    public(create_new, function_name=None)
+    public(create_like, method=False)
+    return public(create, method=False)
+
+
+def _checked(shape):
+    if any(size < 0 for size in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    return shape
+
+
+zeros = _filled("zeros", np.zeros, "filled with 0")
+ones = _filled("ones", np.ones, "filled with 1")
+empty = _filled("empty", np.empty, "whose elements are not set")
+
+
+@public(method=False)
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of the given sizes filled with a number, of whose type it is."""
+    kind = _default_type(np.asarray(fill_value)) if dtype is None else numpy_dtype(dtype)
+    return finish(np.full(_checked(sizes((size,))), plain(fill_value), kind), requires_grad, device)
+
+
+@public(method=False)
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of the shape and dtype of ``input`` filled with a number."""
+    kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+    return finish(np.full(input._array.shape, plain(fill_value), kind), requires_grad, device)
+
+
+@public(function_name=None)
+def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of the given sizes and of this one's dtype filled with a number."""
+    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+
+
+@public(function_name=None)
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+    """A tensor with a copy of ``data``, of this one's dtype."""
+    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+
+
+@public(method=False)
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """start, start + step, ... below end; integers give int64, else floats."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (each.item() if isinstance(each, Tensor) else each for each in (start, end, step))
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: {start} to {end} by {step}")
+    if dtype is None:
+        whole = all(isinstance(each, int) for each in (start, end, step))
+        kind = np.dtype(np.int64) if whole else numpy_dtype(None)
+    else:
+        kind = numpy_dtype(dtype)
+    count = max(0, math.ceil((end - start) / step))
+    values = start + step * np.arange(count)
+    return finish(values.astype(kind), requires_grad, device)
+
+
+@public(method=False)
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+    """``steps`` numbers at equal distances from start to end, both included."""
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    return finish(np.linspace(plain(start), plain(end), steps).astype(numpy_dtype(dtype)), requires_grad, device)
+
+
+@public(method=False)
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
+    """1 on the diagonal, 0 elsewhere.  -> (n, m), m = n unless given."""
+    return finish(np.eye(n, m, dtype=numpy_dtype(dtype)), requires_grad, device)
+
+
+@public(method=False)
+def meshgrid(*tensors, indexing="ij"):
+    """One grid for each 1-D tensor, of its values along its own axis.  (A,), (B,) -> (A, B), (A, B)."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    swapped = indexing == "xy" and len(tensors) > 1
+    ordered = (tensors[1], tensors[0], *tensors[2:]) if swapped else tensors
+    shape = [each.numel() for each in ordered]
+    grids = [
+        each.reshape([-1 if i == j else 1 for j in range(len(shape))]).expand(shape) for i, each in enumerate(ordered)
+    ]
+    return (grids[1], grids[0], *grids[2:]) if swapped else tuple(grids)
+
+
+@public(method=False)
+def is_tensor(obj):
+    """Whether ``obj`` is a Tensor."""
+    return isinstance(obj, Tensor)

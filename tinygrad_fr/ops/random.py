@@ -1,0 +1,226 @@
+"""Random draws, from the counter-based generators of ``tinygrad_fr.random``."""
+
+import math
+
+import numpy as np
+
+from .. import kernels as k
+from .. import random as generators
+from ..autograd import dtypes
+from ..autograd.inplace import write
+from ..autograd.op import apply, op, public
+from ..autograd.tensor import Tensor, wrap
+from .creation import finish, numpy_dtype
+from .shape import sizes
+
+
+def _state(generator):
+    """The state that ``generator``, or the default one, draws from and advances."""
+    return wrap((generators.default_generator if generator is None else generator)._state)
+
+
+@op
+def _uniform(state, *, shape, kind, low, high, out=None):
+    """Uniform draws in [low, high)."""
+    return k.random.uniform(shape, kind, state, low=low, high=high)
+
+
+@op
+def _normal(state, *, shape, kind, mean, std, out=None):
+    """Normal draws."""
+    return k.random.normal(shape, kind, state, mean=mean, std=std)
+
+
+@op
+def _integers(state, *, shape, low, high, out=None):
+    """Integers in [low, high)."""
+    return k.random.integers(shape, state, low, high)
+
+
+@op
+def _permutation(state, *, n, out=None):
+    """0 ... n-1 in a random order."""
+    return k.random.permutation(n, state)
+
+
+@op
+def _bernoulli(p, state, *, out=None):
+    """1 with probability p, else 0."""
+    return k.random.bernoulli(p, state)
+
+
+def _drawn(name, draw, params, meaning):
+    """``name(*size)`` and ``name_like(tensor)``."""
+
+    def create(*size, generator=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
+        drawn = apply(draw.op, (_state(generator),), {"shape": sizes(size), "kind": _float(numpy_dtype(dtype)), **params})
+        return finish(drawn._array, requires_grad, device, pin_memory)
+
+    def create_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
+        kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+        drawn = apply(draw.op, (_state(generator),), {"shape": input._array.shape, "kind": _float(kind), **params})
+        return finish(drawn._array, requires_grad, device)
+
+    create.__name__ = create.__qualname__ = name
+    create_like.__name__ = create_like.__qualname__ = f"{name}_like"
+    create.__doc__ = f"A tensor of the given sizes with {meaning}."
+    create_like.__doc__ = f"A tensor of the shape and dtype of ``input`` with {meaning}."
+    public(create_like, method=False)
+    return public(create, method=False)
+
+
+def _float(kind):
+    if kind.kind != "f":
+        raise RuntimeError(f"random draws of real numbers need a floating point dtype, got {kind}")
+    return kind
+
+
+rand = _drawn("rand", _uniform, {"low": 0.0, "high": 1.0}, "uniform draws in [0, 1)")
+randn = _drawn("randn", _normal, {"mean": 0.0, "std": 1.0}, "normal draws of mean 0 and standard deviation 1")
+
+
+@public(method=False)
+def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+    """A tensor of ``size`` with integers in [low, high); ``randint(high, size)`` starts at 0."""
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    drawn = apply(_integers.op, (_state(generator),), {"shape": sizes((size,)), "low": int(low), "high": int(high)})
+    array = drawn._array if dtype is None else drawn._array.astype(numpy_dtype(dtype))
+    return finish(array, requires_grad, device)
+
+
+@public(method=False)
+def randperm(n, *, generator=None, dtype=dtypes.int64, device=None, requires_grad=False):
+    """0 ... n-1 in a random order.  -> (n,)."""
+    if n < 0:
+        raise RuntimeError(f"n must be non-negative, got {n}")
+    drawn = apply(_permutation.op, (_state(generator),), {"n": int(n)})
+    return finish(drawn._array.astype(numpy_dtype(dtype), copy=False), requires_grad, device)
+
+
+@public(method=False)
+def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+    """Normal draws: of numbers ``mean`` and ``std`` and a ``size``, or one for each element of tensors."""
+    if size is None:
+        shape = np.broadcast_shapes(*[each._array.shape for each in (mean, std) if isinstance(each, Tensor)])
+        if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
+            raise TypeError("normal() of two numbers needs a size")
+        return randn(shape, generator=generator, dtype=dtype) * std + mean
+    drawn = randn(size, generator=generator, dtype=dtype)._array
+    return finish(drawn * np.asarray(std, drawn.dtype) + np.asarray(mean, drawn.dtype), requires_grad, device)
+
+
+@public
+def bernoulli(input, *, generator=None):
+    """1 with the probability in each element of ``input``, else 0.  (*) -> (*)."""
+    probabilities = input._array
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities lie in 0 ... 1")
+    return apply(_bernoulli.op, (input.detach(), _state(generator)), {})
+
+
+@public(method=False)
+def multinomial(input, num_samples, replacement=False, *, generator=None):
+    """Positions drawn by the weights in the rows of ``input``.  (N, C) -> (N, num_samples);  (C,) -> (num_samples,)."""
+    weights = np.atleast_2d(input._array.astype(np.float64))
+    if not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(1) <= 0).any():
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0, or a row that sums to 0")
+    if not replacement and (np.count_nonzero(weights, axis=1) < num_samples).any():
+        raise RuntimeError(
+            f"cannot sample {num_samples} times without replacement: a row has fewer positions of positive weight"
+        )
+    rows, classes = weights.shape
+    if replacement:
+        draws = rand(rows, num_samples, generator=generator, dtype=dtypes.float64)._array
+        bounds = np.cumsum(weights, axis=1) / weights.sum(1, keepdims=True)
+        last = classes - 1 - np.argmax(weights[:, ::-1] > 0, axis=1)  # rounding must not lead past it
+        found = np.stack([np.searchsorted(bound, draw, side="right") for bound, draw in zip(bounds, draws, strict=True)])
+        found = np.minimum(found, last[:, None])
+    else:  # the largest of log(w) + Gumbel noise (Efraimidis and Spirakis, 2006)
+        noise = -np.log(-np.log(rand(rows, classes, generator=generator, dtype=dtypes.float64)._array + math.ulp(0.0)))
+        with np.errstate(divide="ignore"):
+            found = np.argsort(-(np.log(weights) + noise), axis=1, kind="stable")[:, :num_samples]
+    return wrap(found.astype(np.int64).reshape((*input._array.shape[:-1], num_samples)))
+
+
+# --- in place ----------------------------------------------------------------------------------------------------
+
+
+def _fills(draw, kernel_params):
+    """An in-place op that overwrites its first input with draws from its second."""
+
+    def forward(x, state, *, first, second, out):
+        name_first, name_second = kernel_params
+        if x.dtype.kind != "f":
+            raise RuntimeError(f"{draw}_ needs a floating point tensor, got {x.dtype}")
+        getattr(k.random, draw)(x.shape, x.dtype, state, **{name_first: first, name_second: second}, out=out)
+        return out
+
+    forward.__name__ = draw
+    made = op(forward)
+    made.vjp("x")(lambda g: g * 0)
+    return made
+
+
+_uniform_into = _fills("uniform", ("low", "high"))
+_normal_into = _fills("normal", ("mean", "std"))
+
+
+@public(function_name=None)
+def uniform_(self, a=0.0, b=1.0, *, generator=None):
+    """Overwrite the tensor with uniform draws in [a, b)."""
+    return write(_uniform_into.op, self, (_state(generator),), {"first": float(a), "second": float(b)})
+
+
+@public(function_name=None)
+def normal_(self, mean=0.0, std=1.0, *, generator=None):
+    """Overwrite the tensor with normal draws."""
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    return write(_normal_into.op, self, (_state(generator),), {"first": float(mean), "second": float(std)})
+
+
+@public(function_name=None)
+def bernoulli_(self, p=0.5, *, generator=None):
+    """Overwrite the tensor with 1 with probability p, else 0."""
+    probabilities = p if isinstance(p, Tensor) else wrap(np.full(self._array.shape, p, dtypes.float64.numpy))
+    return self.copy_(bernoulli(probabilities, generator=generator))
+
+
+# --- dropout -----------------------------------------------------------------------------------------------------
+
+
+@op(kind="float", keeps=("used",))
+def _dropout(x, state, *, p, out=None):
+    """x with each element 0 with probability p and the others over 1 - p; the mask is not stored but drawn again."""
+    return k.random.dropout(x, p, state)
+
+
+@_dropout.vjp("x")
+def _(g, p, used):
+    return apply(_same_dropout.op, (g,), {"p": p, "used": used})
+
+
+@op
+def _same_dropout(x, *, p, used, out=None):
+    """Dropout by the mask that was drawn from the state ``used``."""
+    return k.random.dropout_backward(x, p, used)
+
+
+@_same_dropout.vjp()
+def _(g, p, used):
+    return apply(_same_dropout.op, (g,), {"p": p, "used": used})
+
+
+@public(method=False)
+def dropout(input, p=0.5, training=True, inplace=False):
+    """In training, each element 0 with probability p and the others scaled by 1 / (1 - p).  (*) -> (*)."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if inplace:
+        raise NotImplementedError("dropout(inplace=True) is not supported; use its result")
+    if not training:
+        return input
+    return apply(_dropout.op, (input, _state(None)), {"p": float(p)})
