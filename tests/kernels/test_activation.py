@@ -1,0 +1,123 @@
+"""Activation kernels against their NumPy twins."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tinygrad_fr.kernels import activation, reference
+
+from .strategies import arrays, assert_close, dtypes, empty_in_layout, in_layout, layouts, shapes
+
+FORWARD = ("step", "relu", "leaky_relu", "sigmoid", "tanh")
+BACKWARD = ("relu_backward", "leaky_relu_backward", "sigmoid_backward", "tanh_backward")
+
+
+def twin(name, *arguments):
+    with np.errstate(all="ignore"):
+        return getattr(reference, name)(*arguments)
+
+
+@st.composite
+def pairs(draw):
+    """Two arrays of one shape and dtype, each in a layout of its own."""
+    shape, dtype = draw(shapes()), draw(dtypes)
+    return draw(arrays(shape, dtype)), draw(arrays(shape, dtype))
+
+
+@given(arrays(), st.sampled_from(FORWARD))
+def test_forward(x, name):
+    before = x.copy()
+    result = getattr(activation, name)(x)
+    assert_close(result, twin(name, x))
+    assert result.flags.c_contiguous
+    assert result.flags.writeable
+    np.testing.assert_array_equal(x, before)
+
+
+@given(pairs(), st.sampled_from(BACKWARD))
+def test_backward(pair, name):
+    g, y = pair
+    before = g.copy(), y.copy()
+    result = getattr(activation, name)(g, y)
+    # 1 - y and 1 - y^2 round in NumPy where the kernel fuses: steps of g, not of the result
+    with np.errstate(all="ignore"):
+        scale = np.abs(g.astype(np.float64)) * (1 + y.astype(np.float64) ** 2)
+    expected = twin(name, g, y)
+    finite = np.isfinite(scale) & (scale < np.finfo(g.dtype).max / 4)
+    assert_close(np.where(finite, result, 0), np.where(finite, expected, 0), scale=np.where(finite, scale, 0))
+    np.testing.assert_array_equal(g, before[0])
+    np.testing.assert_array_equal(y, before[1])
+
+
+@given(arrays(), st.floats(-2, 2))
+def test_leaky_relu_with_a_slope(x, slope):
+    assert_close(activation.leaky_relu(x, slope), twin("leaky_relu", x, slope))
+    assert_close(activation.leaky_relu_backward(x, x, slope), twin("leaky_relu_backward", x, x, slope))
+
+
+@given(arrays(), st.sampled_from(FORWARD), layouts.filter(lambda layout: layout != "read-only"))
+def test_out_of_any_layout(x, name, layout):
+    out = empty_in_layout(x.shape, x.dtype, layout)
+    function = getattr(activation, name)
+    assert function(x, out=out) is out
+    np.testing.assert_array_equal(out, function(x))
+
+
+@given(pairs(), st.sampled_from(BACKWARD))
+def test_backward_in_place(pair, name):
+    g, y = pair
+    function = getattr(activation, name)
+    expected = function(g, y)
+    g_copy, y_copy = g.copy(), y.copy()
+    assert function(g_copy, y, out=g_copy) is g_copy
+    np.testing.assert_array_equal(g_copy, expected)
+    assert function(g, y_copy, out=y_copy) is y_copy
+    np.testing.assert_array_equal(y_copy, expected)
+
+
+@given(arrays(layout="plain"), st.sampled_from(FORWARD))
+def test_forward_in_place(x, name):
+    function = getattr(activation, name)
+    expected = function(x)
+    assert function(x, out=x) is x
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_a_broadcast_array():
+    x = np.broadcast_to(np.array([[-1.0], [2.0]], np.float32), (2, 3))
+    np.testing.assert_array_equal(activation.relu(x), [[0, 0, 0], [2, 2, 2]])
+
+
+def test_what_nan_and_zero_give():
+    """As in PyTorch: NaN passes through, and the gradient of relu at 0 is 0."""
+    x = np.array([np.nan, -1.0, 0.0, -0.0, 3.0], np.float32)
+    g = np.full(5, 2, np.float32)
+    np.testing.assert_array_equal(activation.step(x), [np.nan, 0, 0, 0, 1])
+    np.testing.assert_array_equal(activation.relu(x), [np.nan, 0, 0, 0, 3])
+    np.testing.assert_array_equal(activation.relu_backward(g, x), [2, 0, 0, 0, 2])
+    np.testing.assert_array_equal(activation.leaky_relu(x, 0.5), [np.nan, -0.5, 0, 0, 3])
+    np.testing.assert_array_equal(activation.leaky_relu_backward(g, x, 0.5), [1, 1, 1, 1, 2])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.bool_, np.float16, np.complex64, ">f4"])
+def test_other_dtypes_are_refused(dtype):
+    x = np.zeros(3, dtype)
+    with pytest.raises(TypeError, match=f"float32 or float64, got {x.dtype}"):
+        activation.relu(x)
+    with pytest.raises(TypeError, match=f"expected y of dtype float32 or float64, got {x.dtype}"):
+        activation.relu_backward(np.zeros(3), x)
+
+
+def test_what_does_not_fit_is_refused():
+    x = np.zeros((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"out of shape \(2, 3\), got \(3, 2\)"):
+        activation.relu(x, out=np.zeros((3, 2), np.float32))
+    with pytest.raises(TypeError, match="out of dtype float32, got float64"):
+        activation.relu(x, out=np.zeros((2, 3)))
+    read_only = in_layout(x, "read-only")
+    with pytest.raises(ValueError, match="read-only"):
+        activation.relu(x, out=read_only)
+    with pytest.raises(ValueError, match=r"g and y of one shape, got \(2, 3\) and \(3,\)"):
+        activation.relu_backward(x, np.zeros(3, np.float32))
+    with pytest.raises(TypeError, match="g and y of one dtype, got float32 and float64"):
+        activation.relu_backward(x, np.zeros((2, 3)))
