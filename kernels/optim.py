@@ -5,8 +5,8 @@ reads them anew at each replay. The formulas and the order of operations are PyT
 each element is on its own, so that neither threads nor vectors change a bit.
 """
 
-import functools
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -14,7 +14,11 @@ import numpy as np
 from ._jit import kernel, worth_threads
 from ._layout import FLOAT32, FLOAT64, plain
 
-_strict = functools.partial(kernel, fastmath=False)
+
+def _strict(function=None, **options) -> Any:
+    """A kernel whose floating point operations are those written, in their order."""
+    return kernel(function, fastmath=False, **options)
+
 
 _CHUNK = 1 << 13  # elements that one thread takes at a time
 

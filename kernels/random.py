@@ -12,6 +12,7 @@ are compiled with strict floating point: the same seed gives the same bits in a 
 import functools
 import math
 import threading
+from typing import Any
 
 import numba
 import numpy as np
@@ -19,7 +20,12 @@ import numpy as np
 from ._jit import kernel, worth_threads
 from ._layout import check_out, plain
 
-_strict = functools.partial(kernel, fastmath=False)
+
+def _strict(function=None, **options) -> Any:
+    """A kernel whose floating point operations are those written, in their order."""
+    return kernel(function, fastmath=False, **options)
+
+
 # Numba writes these into the calling loop before LLVM sees it; a call in the loop would keep it from vectorising.
 # They are never compiled on their own, so neither flags nor the cache concern them.
 _inlined = numba.njit(inline="always")
