@@ -44,52 +44,73 @@ def check_same(x, y, names):
         raise TypeError(f"expected {names[0]} and {names[1]} of one dtype, got {x.dtype} and {y.dtype}")
 
 
-def map_one(kernel, x, out, *parameters):
-    """Run ``kernel(x, *parameters, out)`` over flat arrays: an element-wise function of one array. x: (*) -> (*).
+def destination(out, shape, dtype, name="out"):
+    """Where a kernel writes a result meant for ``out``: a new array for None, else ``out`` if it is plain.
+
+    Else a plain array in its place, that `deliver` copies from.
+    """
+    if out is None:
+        return empty(shape, dtype)
+    check_out(out, shape, dtype, name)
+    return out if out.flags.carray else empty(shape, dtype)
+
+
+def deliver(result, out):
+    """What the caller gets: ``result``, or ``out`` with the result in it."""
+    if out is None or out is result:
+        return result
+    out[...] = result
+    return out
+
+
+def map_one(kernel, x, out, parameter=None):
+    """Run ``kernel(x, out)`` or ``kernel(x, parameter, out)`` over flat arrays. x: (*) -> (*).
 
     ``out`` may be ``x``; otherwise the two must not overlap.
     """
-    x = plain(x)
+    dtype = x.dtype
+    if not x.flags.carray or (dtype is not FLOAT32 and dtype is not FLOAT64):
+        x = plain(x)
+        dtype = x.dtype
     if out is None:
-        out = empty(x.shape, x.dtype)
-        kernel(x.ravel(), *parameters, out.ravel())
-        return out
-    check_out(out, x.shape, x.dtype)
-    if out is x:
-        x = x.copy()  # a loop over arrays that overlap would not be vectorised
-    return run_into(out, lambda flat: kernel(x.ravel(), *parameters, flat))
+        result = empty(x.shape, dtype)
+    else:
+        result = destination(out, x.shape, dtype)
+        if result is x:
+            x = x.copy()  # a loop over arrays that overlap would not be vectorised
+    if parameter is None:
+        kernel(x.ravel(), result.ravel())
+    else:
+        kernel(x.ravel(), parameter, result.ravel())
+    return result if out is None else deliver(result, out)
 
 
-def map_two(kernel, x, y, names, out, *parameters):
-    """Run ``kernel(x, y, *parameters, out)`` over flat arrays of one shape. x, y: (*) -> (*).
+def map_two(kernel, x, y, names, out, parameter=None):
+    """Run ``kernel(x, y, out)`` or ``kernel(x, y, parameter, out)`` over flat arrays of one shape. x, y: (*) -> (*).
 
     ``out`` may be ``x`` or ``y``; otherwise it must not overlap them.
     """
-    x = plain(x, names[0])
-    y = plain(y, names[1])
-    if x.shape != y.shape or x.dtype is not y.dtype:
+    dtype = x.dtype
+    if not x.flags.carray or (dtype is not FLOAT32 and dtype is not FLOAT64):
+        x = plain(x, names[0])
+        dtype = x.dtype
+    if not y.flags.carray or y.dtype is not dtype:
+        y = plain(y, names[1])
+    if x.shape != y.shape or y.dtype is not dtype:
         check_same(x, y, names)
     if out is None:
-        out = empty(x.shape, x.dtype)
-        kernel(x.ravel(), y.ravel(), *parameters, out.ravel())
-        return out
-    check_out(out, x.shape, x.dtype)
-    if out is x:
-        x = x.copy()
-    if out is y:
-        y = y.copy()
-    return run_into(out, lambda flat: kernel(x.ravel(), y.ravel(), *parameters, flat))
-
-
-def run_into(out, compute):
-    """Call ``compute`` with ``out`` flattened, or with a plain array that is then copied into ``out``."""
-    if out.flags.carray:
-        compute(out.ravel())
-        return out
-    result = empty(out.shape, out.dtype)
-    compute(result.ravel())
-    out[...] = result
-    return out
+        result = empty(x.shape, dtype)
+    else:
+        result = destination(out, x.shape, dtype)
+        if result is x:
+            x = x.copy()
+        if result is y:
+            y = y.copy()
+    if parameter is None:
+        kernel(x.ravel(), y.ravel(), result.ravel())
+    else:
+        kernel(x.ravel(), y.ravel(), parameter, result.ravel())
+    return result if out is None else deliver(result, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -96,6 +96,7 @@ def _leaky_relu_backward(g, x, slope, out):
 
 @kernel
 def _sigmoid(x, out):
+    vecmath.prefer_wide_vectors()
     for i in range(x.size):
         out[i] = vecmath.sigmoid(x[i])
 
@@ -109,6 +110,7 @@ def _sigmoid_backward(g, y, out):
 
 @kernel
 def _tanh(x, out):
+    vecmath.prefer_wide_vectors()
     for i in range(x.size):
         out[i] = vecmath.tanh(x[i])
 

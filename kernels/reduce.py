@@ -7,49 +7,48 @@ float32 and float64 arrays are reduced by the kernels below; integers and boolea
 depends on the shape alone, and blocks of float32 sums are added up in float64.
 """
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy import empty
 
 from . import vecmath
 from ._jit import inlined, kernel
-from ._layout import INT64, axis_indices, check_out, plain, run_into
+from ._layout import INT64, axis_indices, check_out, deliver, destination, plain
 
 
 def sum(x, dim=None, keepdim=False, *, out=None):
     """The sum over the axes ``dim``; integers and booleans add up to int64. x: (*) -> (*) without dim."""
-    axes = None if dim is None else axis_indices(dim, x.ndim)
     if x.dtype.kind != "f":
-        return _by_numpy(np.sum, x, axes, keepdim, out, INT64)
-    return _reduce(_sum, x, axes, keepdim, out)
+        return _by_numpy(np.sum, x, dim, keepdim, out, INT64)
+    return _reduce(_sum, x, dim, keepdim, out)
 
 
 def mean(x, dim=None, keepdim=False, *, out=None):
     """The mean over the axes ``dim``: NaN where there is nothing. x: (*) float -> (*) without dim."""
-    axes = None if dim is None else axis_indices(dim, x.ndim)
     if x.dtype.kind != "f":
         raise TypeError(f"mean(): expected a floating point array, got {x.dtype}; convert it first")
-    count = x.size if axes is None else math.prod(x.shape[axis] for axis in axes)
-    return _reduce(_sum, x, axes, keepdim, out, parameter=float(count))
+    return _reduce(_sum, x, dim, keepdim, out, parameter=float(_plan(x.shape, dim, keepdim).count))
 
 
 def amax(x, dim=None, keepdim=False, *, out=None):
     """The largest element over the axes ``dim``; NaN if there is one. x: (*) -> (*) without dim."""
-    axes = None if dim is None else axis_indices(dim, x.ndim)
-    _refuse_empty("amax", x, axes, RuntimeError)
+    if not x.size:
+        _refuse_empty("amax", x, dim, RuntimeError)
     if x.dtype.kind != "f":
-        return _by_numpy(np.max, x, axes, keepdim, out, x.dtype)
-    return _reduce(_extreme, x, axes, keepdim, out)
+        return _by_numpy(np.max, x, dim, keepdim, out, x.dtype)
+    return _reduce(_extreme, x, dim, keepdim, out)
 
 
 def amin(x, dim=None, keepdim=False, *, out=None):
     """The smallest element over the axes ``dim``; NaN if there is one. x: (*) -> (*) without dim."""
-    axes = None if dim is None else axis_indices(dim, x.ndim)
-    _refuse_empty("amin", x, axes, RuntimeError)
+    if not x.size:
+        _refuse_empty("amin", x, dim, RuntimeError)
     if x.dtype.kind != "f":
-        return _by_numpy(np.min, x, axes, keepdim, out, x.dtype)
-    return _reduce(_extreme, x, axes, keepdim, out, parameter=-1.0, partial=-1.0)
+        return _by_numpy(np.min, x, dim, keepdim, out, x.dtype)
+    return _reduce(_extreme, x, dim, keepdim, out, parameter=-1.0, partial=-1.0)
 
 
 def argmax(x, dim=None, keepdim=False, *, out=None):
@@ -69,92 +68,98 @@ def argmin(x, dim=None, keepdim=False, *, out=None):
 
 
 def _arg(name, numpy_function, sign, x, dim, keepdim, out):
-    axes = None if dim is None else axis_indices((dim,), x.ndim)  # a tuple of axes is a TypeError
-    _refuse_empty(name, x, axes, IndexError)
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name}(): expected dim to be an int or None, got {dim!r}")
+    if not x.size:
+        _refuse_empty(name, x, dim, IndexError)
     if x.dtype.kind == "f":
-        return _reduce(_first_extreme, x, axes, keepdim, out, parameter=sign, dtype=INT64)
+        return _reduce(_first_extreme, x, dim, keepdim, out, parameter=sign, dtype=INT64)
     if x.dtype.kind == "b":
         raise TypeError(f"{name}(): expected numbers, got bool; convert it first")
 
     def along_one_axis(x, axis, keepdims):
-        return numpy_function(x, axis=axis[0] if axes else None, keepdims=keepdims)
+        return numpy_function(x, axis=None if dim is None or x.ndim == 0 else axis[0], keepdims=keepdims)
 
-    return _by_numpy(along_one_axis, x, axes, keepdim, out, INT64)
+    return _by_numpy(along_one_axis, x, dim, keepdim, out, INT64)
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# From any axes to (outer, reduced, inner). ``axes`` are ascending, or None for all.
+# From any axes to (outer, reduced, inner).
 
 
-def _reduce(kernel, x, axes, keepdim, out, *, parameter=1.0, partial=1.0, dtype=None):
-    """Run ``kernel(x, outer, reduced, inner, parameter, out)`` over flat arrays.
+class Plan(NamedTuple):
+    """How to reduce an array of some shape over some axes."""
 
-    Where the axes are not adjacent, runs of adjacent ones are reduced first, with the parameter ``partial``.
-    """
-    x = plain(x)
-    shape = x.shape
-    if axes is None:
-        result_shape = (1,) * len(shape) if keepdim else ()
-        outer, reduced, inner = 1, x.size, 1
+    stages: tuple  # (outer, reduced, inner) for each run of adjacent axes, from the last to the first
+    shape: tuple  # of the result
+    count: int  # the number of elements reduced to one
+
+
+def _plan(shape, dim, keepdim):
+    """The plan for ``dim`` as the caller gave it."""
+    return _cached_plan(shape, tuple(dim) if isinstance(dim, list) else dim, keepdim)
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _cached_plan(shape, dim, keepdim):
+    axes = axis_indices(dim, len(shape))
+    if keepdim:
+        result = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
     else:
-        result_shape = _without(shape, axes, keepdim)
-        while axes and axes[-1] - axes[0] >= len(axes):
-            run, axes = _last_run(axes)
-            x = _reduce(kernel, x, run, True, None, parameter=partial)
-        outer, reduced, inner = _sizes(x.shape, axes)
-    dtype = dtype or x.dtype
-    if out is None:
-        out = empty(result_shape, dtype)
-        kernel(x.ravel(), outer, reduced, inner, parameter, out.ravel())
-        return out
-    check_out(out, result_shape, dtype)
-    return run_into(out, lambda flat: kernel(x.ravel(), outer, reduced, inner, parameter, flat))
+        result = tuple(n for axis, n in enumerate(shape) if axis not in axes)
+    count = math.prod(shape[axis] for axis in axes)
+    stages = []
+    while axes:
+        run, axes = _last_run(axes)
+        first, end = run[0], run[-1] + 1
+        stages.append((math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:])))
+        shape = shape[:first] + shape[end:]
+    return Plan(tuple(stages) or ((1, 1, 1),), result, count)
 
 
 def _last_run(axes):
     """The last axes that are adjacent, and the axes before them: (0, 2, 3) -> (2, 3), (0,)."""
     start = len(axes) - 1
-    while axes[start - 1] == axes[start] - 1:
+    while start > 0 and axes[start - 1] == axes[start] - 1:
         start -= 1
     return axes[start:], axes[:start]
 
 
-def _sizes(shape, axes):
-    """(outer, reduced, inner) for adjacent axes."""
-    if not axes:
-        return 1, 1, math.prod(shape)
-    first, end = axes[0], axes[-1] + 1
-    return math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:])
+def _reduce(kernel, x, dim, keepdim, out, *, parameter=1.0, partial=1.0, dtype=None):
+    """Run ``kernel(x, outer, reduced, inner, parameter, out)`` over flat arrays.
+
+    Where the axes are not adjacent, runs of adjacent ones are reduced first, with the parameter ``partial``.
+    """
+    plan = _plan(x.shape, dim, keepdim)
+    x = plain(x)
+    result = destination(out, plan.shape, dtype or x.dtype)
+    *before, last = plan.stages
+    flat = x.ravel()
+    for outer, reduced, inner in before:
+        stage = empty(outer * inner, x.dtype)
+        kernel(flat, outer, reduced, inner, partial, stage)
+        flat = stage
+    kernel(flat, *last, parameter, result.ravel())
+    return deliver(result, out)
 
 
-def _without(shape, axes, keepdim):
-    """What reducing over ``axes`` leaves of ``shape``."""
-    if keepdim:
-        return tuple(1 if axis in axes else n for axis, n in enumerate(shape))
-    return tuple(n for axis, n in enumerate(shape) if axis not in axes)
-
-
-def _refuse_empty(name, x, axes, error_without_dim):
+def _refuse_empty(name, x, dim, error_without_dim):
     """Raise, as PyTorch does, where an extreme is asked of no elements."""
-    if x.size:
-        return
-    if axes is None:
+    if dim is None or dim == ():
         raise error_without_dim(f"{name}(): expected elements or a dim to reduce, got an array of shape {x.shape}")
-    for axis in axes:
+    for axis in axis_indices(dim, x.ndim):
         if x.shape[axis] == 0:
             raise IndexError(f"{name}(): expected reduction dim {axis} to have non-zero size, got shape {x.shape}")
 
 
-def _by_numpy(function, x, axes, keepdim, out, dtype):
+def _by_numpy(function, x, dim, keepdim, out, dtype):
     """Reduce integers or booleans by a function of NumPy."""
     if x.dtype.kind not in "iub":
         raise TypeError(f"expected floats, integers or booleans, got {x.dtype}")
-    result = np.asarray(function(x, axis=axes, keepdims=keepdim), dtype=dtype)
-    if out is None:
-        return result
-    check_out(out, result.shape, dtype)
-    out[...] = result
-    return out
+    result = np.asarray(function(x, axis=axis_indices(dim, x.ndim), keepdims=keepdim), dtype=dtype)
+    if out is not None:
+        check_out(out, result.shape, dtype)
+    return deliver(result, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -207,6 +212,8 @@ def _sum(x, outer, reduced, inner, divisor, out):
 @inlined
 def _accurate_total(x, start, stop):
     """The sum of x[start:stop] in float64: blocks, then their sum."""
+    if stop - start <= BLOCK:
+        return np.float64(total(x, start, stop))
     result = 0.0
     for block in range(start, stop, BLOCK):
         result += total(x, block, min(block + BLOCK, stop))
@@ -274,8 +281,13 @@ def _first_extreme(x, outer, reduced, inner, sign, out):
 @inlined
 def _index_of_largest(x, start, stop, sign):
     """Where sign * x[start:stop], which is not empty, is largest for the first time, or NaN, counted from start."""
-    greatest = largest(x, start, stop, sign)
-    k = np.uint64(start)
+    greatest, at = sign * x[start], start
+    for block in range(start, stop, BLOCK):
+        candidate = largest(x, block, min(block + BLOCK, stop), sign)
+        if candidate > greatest or (candidate != candidate and greatest == greatest):
+            greatest, at = candidate, block
+    # Found vector by vector; only the block that holds it is searched one by one.
+    k = np.uint64(at)
     if greatest == greatest:
         while sign * x[k] != greatest:
             k += np.uint64(1)

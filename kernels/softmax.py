@@ -11,7 +11,7 @@ from numpy import empty
 
 from . import vecmath
 from ._jit import inlined, kernel
-from ._layout import INT64, axis_index, check_out, check_same, plain
+from ._layout import INT64, axis_index, check_out, check_same, deliver, destination, plain
 from .reduce import largest, total
 
 
@@ -48,19 +48,12 @@ def cross_entropy(x, target, *, reduction="mean", ignore_index=-100, out=None):
     x, target = _checked(x, target)
     mode = _mode(reduction)
     n = x.shape[0]
-    shape = (n,) if mode == _NONE else ()
-    if out is None:
-        loss, lse = empty(shape, x.dtype), empty(n, x.dtype)
-    else:
-        loss = _plain_out(out[0], shape, x.dtype, "loss")
-        lse = _plain_out(out[1], (n,), x.dtype, "lse")
+    loss_out, lse_out = (None, None) if out is None else out
+    loss = destination(loss_out, (n,) if mode == _NONE else (), x.dtype, "loss")
+    lse = destination(lse_out, (n,), x.dtype, "lse")
     if _cross_entropy(x, target, mode, ignore_index, loss.ravel(), lse):
         _raise_bad_target(target, x.shape[1], ignore_index)
-    if out is None:
-        return loss, lse
-    _copy_back(out[0], loss)
-    _copy_back(out[1], lse)
-    return out[0], out[1]
+    return deliver(loss, loss_out), deliver(lse, lse_out)
 
 
 def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=-100, out=None):
@@ -78,12 +71,12 @@ def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=
         raise ValueError(f"expected g of shape {expected} and lse of shape {(n,)}, got {g.shape} and {lse.shape}")
     if g.dtype != x.dtype or lse.dtype != x.dtype:
         raise TypeError(f"expected g, x and lse of one dtype, got {g.dtype}, {x.dtype} and {lse.dtype}")
-    result = empty(x.shape, x.dtype) if out is None else _plain_out(out, x.shape, x.dtype, "out")
+    result = destination(out, x.shape, x.dtype)
     if result is x:
         x = x.copy()
     if _cross_entropy_backward(g.ravel(), x, target, lse, mode, ignore_index, result):
         _raise_bad_target(target, x.shape[1], ignore_index)
-    return result if out is None else _copy_back(out, result)
+    return deliver(result, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -92,41 +85,34 @@ def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=
 
 def _by_rows(kernel, arrays, dim, out):
     """Run ``kernel(*arrays, out)`` with the axis ``dim`` of all of them as the last of two."""
+    arrays = [plain(x) for x in arrays]
     shape, dtype = arrays[0].shape, arrays[0].dtype
     axis = axis_index(dim, len(shape))
-    rows = [_as_rows(plain(x), axis) for x in arrays]
-    if out is not None:
-        check_out(out, shape, dtype)
-    if out is None and axis >= len(shape) - 1:
-        out = empty(shape, dtype)
-        kernel(*rows, _as_rows(out, axis))
-        return out
-    result = empty(rows[0].shape, dtype)
-    kernel(*rows, result)
-    return _from_rows(result, shape, axis, out)
+    if axis < len(shape) - 1:
+        return _by_moved_rows(kernel, arrays, axis, out)
+    result = destination(out, shape, dtype)
+    kernel(*[_as_rows(x.copy() if x is result else x) for x in arrays], _as_rows(result))
+    return deliver(result, out)
 
 
-def _as_rows(x, axis):
-    """A plain array with ``axis`` moved to the end and the others merged: (N, C)."""
-    if x.ndim == 2 and axis == 1:
-        return x
-    if x.ndim == 0:
-        return x.reshape(1, 1)
-    columns = x.shape[axis]
-    rows = np.moveaxis(x, axis, -1).reshape(x.size // columns if columns else 0, columns)
-    return np.ascontiguousarray(rows)
-
-
-def _from_rows(rows, shape, axis, out):
-    """Undo `_as_rows`, into ``out`` if one is given."""
+def _by_moved_rows(kernel, arrays, axis, out):
+    """The same for an axis that is not the last: it is moved there, and the result back."""
+    moved = [np.ascontiguousarray(np.moveaxis(x, axis, -1)) for x in arrays]
+    result = empty(moved[0].shape, moved[0].dtype)
+    kernel(*[_as_rows(x) for x in moved], _as_rows(result))
+    result = np.moveaxis(result, -1, axis)
     if out is None:
-        out = empty(shape, rows.dtype)
-    if len(shape) == 0:
-        out[...] = rows[0, 0]
-    else:
-        moved = np.moveaxis(out, axis, -1)
-        moved[...] = rows.reshape(moved.shape)
-    return out
+        return np.ascontiguousarray(result)
+    check_out(out, result.shape, result.dtype)
+    return deliver(result, out)
+
+
+def _as_rows(x):
+    """A plain array with all axes but the last merged: (N, C)."""
+    if x.ndim == 2:
+        return x
+    columns = x.shape[-1] if x.ndim else 1
+    return x.reshape(x.size // columns if columns else 0, columns)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -166,18 +152,6 @@ def _raise_bad_target(target, classes, ignore_index):
     )
 
 
-def _plain_out(out, shape, dtype, name):
-    """``out`` after a check, or a plain array in its place, for `_copy_back`."""
-    check_out(out, shape, dtype, name)
-    return out if out.flags.carray else empty(shape, dtype)
-
-
-def _copy_back(out, result):
-    if out is not result:
-        out[...] = result
-    return out
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # The compiled loops. Rows are parts of flat arrays, given by their bounds (see reduce.py).
 #
@@ -196,13 +170,13 @@ def _exp(x, start, stop, out, out_start):
     """out[out_start:] = exp(x[start:stop])."""
     first, out_first = np.uint64(start), np.uint64(out_start)
     for k in range(np.uint64(stop - start)):
-        out[out_first + k] = vecmath.exp(x[first + k])
+        out[out_first + k] = vecmath.exp_nonpositive(x[first + k])
 
 
 @inlined
 def _exp_in_place(x, start, stop):
     for k in range(np.uint64(start), np.uint64(stop)):
-        x[k] = vecmath.exp(x[k])
+        x[k] = vecmath.exp_nonpositive(x[k])
 
 
 @inlined
@@ -221,6 +195,7 @@ def _multiply_in_place(x, start, stop, number):
 
 @kernel
 def _softmax(x2d, out2d):
+    vecmath.prefer_wide_vectors()
     n, columns = x2d.shape
     x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
     rows = _rows_at_once(columns)
@@ -250,6 +225,7 @@ def _softmax_backward(g2d, y2d, out2d):
 
 @kernel
 def _log_softmax(x2d, out2d):
+    vecmath.prefer_wide_vectors()
     n, columns = x2d.shape
     x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
     rows = _rows_at_once(columns)
@@ -278,6 +254,7 @@ def _log_totals(x, rows, columns, out):
 
 @kernel
 def _log_softmax_backward(g2d, y2d, out2d):
+    vecmath.prefer_wide_vectors()
     n, columns = g2d.shape
     g, y, out = g2d.reshape(g2d.size), y2d.reshape(y2d.size), out2d.reshape(out2d.size)
     rows = _rows_at_once(columns)
@@ -306,6 +283,7 @@ def _count_targets(target, classes, ignore_index):
 @kernel
 def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
     """Fill loss and lse. Returns the number of bad targets, and does nothing if there are any."""
+    vecmath.prefer_wide_vectors()
     n, columns = x2d.shape
     counted, bad = _count_targets(target, columns, ignore_index)
     if bad:
@@ -344,6 +322,7 @@ def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
 @kernel
 def _cross_entropy_backward(g, x2d, target, lse, mode, ignore_index, out2d):
     """Fill out. Returns the number of bad targets, and does nothing if there are any."""
+    vecmath.prefer_wide_vectors()
     n, columns = x2d.shape
     counted, bad = _count_targets(target, columns, ignore_index)
     if bad:
