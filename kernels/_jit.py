@@ -53,6 +53,7 @@ def inlined(function=None, *, fastmath=FASTMATH):
 def package_stamp() -> str:
     """A hash of every source file of the kernels: a compiled kernel is used again only while none has changed."""
     digest = hashlib.sha256()
+    digest.update(os.environ.get("TINYGRAD_FR_VECTOR_BITS", "").encode())  # what simd.py lets one override
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(str(path.relative_to(PACKAGE)).encode())
         digest.update(path.read_bytes())

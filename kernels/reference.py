@@ -286,3 +286,16 @@ def adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad=False, maximize=Fa
         square = vmax
     correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
     p[...] = p - lr / correction1 * m / (np.sqrt(square / correction2) + eps)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# gemm
+
+
+def matmul(x, y, *, out=None):
+    return _give(np.matmul(x.astype(np.float64), y.astype(np.float64)), out, x.dtype)
+
+
+def linear(x, w, b=None, *, out=None):
+    product = np.matmul(x.astype(np.float64), w.astype(np.float64).T)
+    return _give(product if b is None else product + b, out, x.dtype)

@@ -1,0 +1,189 @@
+"""The matrix product, on this project's own register tile: no BLAS.
+
+`micro` holds the tile, `pack` the copying of panels, `macro` the loops and tasks, `blocking` their sizes.
+"""
+
+import functools
+
+import numba
+import numpy as np
+from numba import types
+
+from .._jit import kernel, worth_threads
+from .blocking import NR_BYTES, PARALLEL
+from .macro import product, product_threaded
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def matmul(x, y, *, out=None):
+    """Matrix product of the last two axes.  x: (*, m, k), y: (*, k, n) -> (*, m, n).
+
+    The leading axes broadcast. Operands of any strides are read where they lie. ``out`` receives the result and may
+    overlap the operands. Raises TypeError for dtypes other than two times float32 or float64, ValueError for shapes
+    that do not match.
+    """
+    kernels = _kernels(x, y)
+    if x.ndim != 2 or y.ndim != 2:
+        return _batched(kernels, x, y, out)
+    m, k = x.shape
+    n = y.shape[1]
+    if y.shape[0] != k:
+        raise ValueError(_mismatch(x, y))
+    if out is None:
+        result = np.empty((m, n), x.dtype)
+    else:
+        result = _target(out, (m, n), x, y)
+    if m and n:
+        run = kernels.threaded if worth_threads(m * k * n, PARALLEL) else kernels.serial
+        if n == 1:
+            run(y.T, x.T, result.T, kernels.zeros, 0, 1, 0, 0, 0)
+        else:
+            run(x, y, result, kernels.zeros, 0, 1, 0, 0, 0)
+    return result if out is None or out is result else _copied(result, out)
+
+
+def linear(x, w, b=None, *, out=None):
+    """Affine map x @ w.T + b, the bias put into the registers first.  x: (m, k), w: (n, k), b: (n,) -> (m, n).
+
+    ``out`` as in `matmul`. Raises TypeError for dtypes other than float32 or float64, the same for all three, and
+    ValueError for shapes that do not match.
+    """
+    kernels = _kernels(x, w)
+    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1]:
+        raise ValueError(f"linear expects x of shape (m, k) and w of shape (n, k), got {x.shape} and {w.shape}")
+    m, k = x.shape
+    n = w.shape[0]
+    bias, bias_column = kernels.zeros, 0
+    if b is not None:
+        bias, bias_column = _bias(b, n, x), x.itemsize
+    if out is None:
+        result = np.empty((m, n), x.dtype)
+    else:
+        result = _target(out, (m, n), x, w, bias)
+    if m and n:
+        run = kernels.threaded if worth_threads(m * k * n, PARALLEL) else kernels.serial
+        run(x, w.T, result, bias, bias_column, 1, 0, 0, 0)
+    return result if out is None or out is result else _copied(result, out)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Shapes, dtypes and outputs
+
+
+def _kernels(x, y):
+    """The kernels for the dtype of x and y."""
+    dtype = x.dtype
+    if dtype != y.dtype or dtype not in DTYPES:
+        raise TypeError(
+            f"the matrix product expects two arrays of float32 or two of float64, got {x.dtype} and {y.dtype}: "
+            "convert one with astype"
+        )
+    return _compiled(dtype)
+
+
+def _mismatch(x, y):
+    return (
+        f"the matrix product expects x of shape (*, m, k) and y of shape (*, k, n), at least 2-D each, "
+        f"got {x.shape} and {y.shape}"
+    )
+
+
+def _bias(b, n, x):
+    if b.dtype != x.dtype:
+        raise TypeError(f"linear expects b of the dtype of x, {x.dtype}, got {b.dtype}")
+    if b.shape != (n,):
+        raise ValueError(f"linear expects b of shape ({n},), one for each row of w, got {b.shape}")
+    return np.ascontiguousarray(b)
+
+
+def _target(out, shape, *operands):
+    """``out`` itself where a kernel may write there, else a new array to be copied into it."""
+    if out.shape != shape or out.dtype != operands[0].dtype:
+        raise ValueError(
+            f"out is expected to have shape {shape} and dtype {operands[0].dtype}, got {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    if not out.flags.carray or any(np.may_share_memory(out, operand) for operand in operands):
+        return np.empty(shape, out.dtype)
+    return out
+
+
+def _copied(result, out):
+    out[...] = result
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Batches
+
+
+def _batched(kernels, x, y, out):
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
+        raise ValueError(_mismatch(x, y))
+    try:
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    except ValueError:
+        raise ValueError(_mismatch(x, y) + ": their leading axes do not broadcast") from None
+    shape = (*batch, x.shape[-2], y.shape[-1])
+    result = np.empty(shape, x.dtype) if out is None else _target(out, shape, x, y)
+    if result.size:
+        _run_batch(kernels, np.broadcast_to(x, batch + x.shape[-2:]), np.broadcast_to(y, batch + y.shape[-2:]), result)
+    return result if out is None or out is result else _copied(result, out)
+
+
+def _run_batch(kernels, x, y, out):
+    """Run the kernel over as many leading axes as have one step each; loop in Python over the rest."""
+    if x.ndim > 3 and not (_collapses(x) and _collapses(y)):
+        for one_x, one_y, one_out in zip(x, y, out, strict=True):
+            _run_batch(kernels, one_x, one_y, one_out)
+        return
+    count, (x_step, y_step, out_step) = 1, (0, 0, 0)
+    if x.ndim > 2:
+        count = out.size // (out.shape[-2] * out.shape[-1])
+        x_step, y_step, out_step = x.strides[-3], y.strides[-3], out.strides[-3]
+    (m, n), k = out.shape[-2:], x.shape[-1]
+    run = kernels.threaded if worth_threads(count * m * k * n, PARALLEL) else kernels.serial
+    first = (0,) * (x.ndim - 2)
+    run(x[first], y[first], out[first], kernels.zeros, 0, count, x_step, y_step, out_step)
+
+
+def _collapses(x):
+    """Whether all leading axes of x can be walked with the step of the last of them."""
+    return all(x.strides[i] == x.strides[i + 1] * x.shape[i + 1] for i in range(x.ndim - 3))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Compilation
+
+
+class _Kernels:
+    """The serial and the threaded product for one dtype, each compiled once for all layouts.
+
+    A signature of arrays with any strides, read-only and unaligned, accepts every array of its dtype; with compilation
+    at call time switched off, Numba converts to it instead of compiling one more version for each layout.
+    """
+
+    def __init__(self, dtype):
+        self.dtype = numba.from_dtype(dtype)
+        self.zeros = np.zeros(NR_BYTES // dtype.itemsize, dtype)
+
+    @functools.cached_property
+    def serial(self):
+        return self._compile(kernel(product))
+
+    @functools.cached_property
+    def threaded(self):
+        return self._compile(kernel(product_threaded, parallel=True))
+
+    def _compile(self, dispatcher):
+        operand = types.Array(self.dtype, 2, "A", readonly=True, aligned=False)
+        result = types.Array(self.dtype, 2, "A")
+        bias = types.Array(self.dtype, 1, "C", readonly=True, aligned=False)
+        dispatcher.compile((operand, operand, result, bias, *[types.intp] * 5))
+        dispatcher.disable_compile()
+        return dispatcher
+
+
+_compiled = functools.cache(_Kernels)

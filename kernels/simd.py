@@ -1,0 +1,184 @@
+"""LLVM vectors, which Numba does not have: the width of this processor's, and the instructions kernels emit on them.
+
+Plain loops are vectorised by LLVM, at most 256 bits wide and never across the registers of a tile. The kernels that
+must be exact about registers (the matrix product) are written as Numba intrinsics whose code generator calls the
+functions of this module: each takes an llvmlite builder and emits a few instructions. Addresses are integers and
+strides are in bytes, so that one piece of code serves every layout.
+"""
+
+import os
+
+import llvmlite.ir as ir
+from numba.core import types
+from numba.core.codegen import get_host_cpu_features
+from numba.extending import intrinsic
+
+INDEX = ir.IntType(64)
+POINTER = ir.PointerType()
+ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+ITEM_BYTES = {"float": 4, "double": 8}
+NAMES = {"float": "f32", "double": "f64"}
+
+
+def _vector_bits() -> int:
+    """The width of the vectors: TINYGRAD_FR_VECTOR_BITS (512, 256 or 128), else what the processor has."""
+    asked = os.environ.get("TINYGRAD_FR_VECTOR_BITS")
+    if asked:
+        if asked not in ("128", "256", "512"):
+            raise ValueError(f"expected TINYGRAD_FR_VECTOR_BITS to be 128, 256 or 512, got {asked!r}")
+        return int(asked)
+    features = get_host_cpu_features().split(",")
+    if "+avx512f" in features and "+avx512vl" in features:
+        return 512
+    return 256 if "+avx2" in features else 128
+
+
+VECTOR_BITS = _vector_bits()
+VECTOR_BYTES = VECTOR_BITS // 8
+
+# With AVX-512 a mask costs nothing. Elsewhere masked loads are slow, or become one branch an element.
+FREE_MASKS = VECTOR_BITS == 512
+
+
+def lanes(element: ir.Type) -> int:
+    """How many numbers of this type one vector holds."""
+    return VECTOR_BYTES // ITEM_BYTES[str(element)]
+
+
+def vector(element: ir.Type) -> ir.VectorType:
+    """The LLVM type of one full vector."""
+    return ir.VectorType(element, lanes(element))
+
+
+def constant(value: int) -> ir.Constant:
+    """A 64-bit integer constant."""
+    return ir.Constant(INDEX, value)
+
+
+def offset(builder, pointer, bytes_):
+    """``pointer`` moved on by a number of bytes (an LLVM value or a Python integer)."""
+    if isinstance(bytes_, int):
+        bytes_ = constant(bytes_)
+    return builder.gep(pointer, [bytes_], source_etype=ir.IntType(8))
+
+
+def opaque(builder, pointer):
+    """``pointer`` as a value the optimiser knows nothing about: it cannot be derived from other pointers."""
+    same = ir.InlineAsm(ir.FunctionType(POINTER, [POINTER]), "", "=r,0")
+    return builder.call(same, [pointer])
+
+
+def load(builder, pointer, kind, mask=None):
+    """A scalar or vector from ``pointer``, aligned to its elements only; masked lanes are not read and give 0."""
+    align = _alignment(kind)
+    if mask is None:
+        return builder.load(pointer, align=align, typ=kind)
+    function = _declare(
+        builder, f"llvm.masked.load.{_mangled(kind)}.p0", kind, [POINTER, ir.IntType(32), mask.type, kind]
+    )
+    return builder.call(function, [pointer, ir.Constant(ir.IntType(32), align), mask, ir.Constant(kind, None)])
+
+
+def store(builder, value, pointer, mask=None):
+    """Write a scalar or vector to ``pointer``; masked lanes are left alone."""
+    kind = value.type
+    align = _alignment(kind)
+    if mask is None:
+        builder.store(value, pointer, align=align)
+        return
+    signature = [kind, POINTER, ir.IntType(32), mask.type]
+    function = _declare(builder, f"llvm.masked.store.{_mangled(kind)}.p0", ir.VoidType(), signature)
+    builder.call(function, [value, pointer, ir.Constant(ir.IntType(32), align), mask])
+
+
+def broadcast(builder, scalar):
+    """A vector with ``scalar`` in every lane."""
+    kind = vector(scalar.type)
+    single = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+    return builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), zeros)
+
+
+def multiply_add(builder, x, y, total):
+    """x * y + total, in one instruction with one rounding where the processor has it."""
+    function = _declare(builder, f"llvm.fmuladd.{_mangled(x.type)}", x.type, [x.type] * 3)
+    return builder.call(function, [x, y, total])
+
+
+def first_lanes(builder, count, width):
+    """The mask of the first ``count`` of ``width`` lanes; a count below 0 or above the width is allowed."""
+    kind = ir.VectorType(INDEX, width)
+    single = builder.insert_element(ir.Constant(kind, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), None)
+    counts = builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), zeros)
+    return builder.icmp_signed("<", ir.Constant(kind, list(range(width))), counts)
+
+
+def transpose(builder, rows):
+    """The transpose of the square block whose rows are these vectors, as a list of vectors, in registers.
+
+    log2(width) stages; the stage of distance d exchanges, between rows i and i + d, the off-diagonal d x d blocks.
+    """
+    width = len(rows)
+    rows = list(rows)
+    distance = width // 2
+    while distance:
+        low = [j if not j & distance else width + (j ^ distance) for j in range(width)]
+        high = [j | distance if not j & distance else width + j for j in range(width)]
+        for i in range(width):
+            if not i & distance:
+                upper, lower = rows[i], rows[i + distance]
+                rows[i] = _shuffle(builder, upper, lower, low)
+                rows[i + distance] = _shuffle(builder, upper, lower, high)
+        distance //= 2
+    return rows
+
+
+def sum_lanes(builder, x):
+    """The sum of the lanes of a vector, added in pairs."""
+    width = x.type.count
+    while width > 1:
+        width //= 2
+        upper = [width + j if j < width else j for j in range(x.type.count)]
+        x = builder.fadd(x, _shuffle(builder, x, x, upper))
+    return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
+
+
+def _shuffle(builder, x, y, lanes_):
+    indices = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes_)), lanes_)
+    return builder.shuffle_vector(x, y, indices)
+
+
+def _alignment(kind):
+    return ITEM_BYTES[str(getattr(kind, "element", kind))]
+
+
+def _mangled(kind):
+    return f"v{kind.count}{NAMES[str(kind.element)]}"
+
+
+def _declare(builder, name, result, arguments):
+    """Declare an LLVM intrinsic on vectors; llvmlite's own declare_intrinsic knows scalars only."""
+    declared = builder.module.globals.get(name)
+    return declared or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+@intrinsic
+def address(typingctx, array):
+    """The address of the first element of an array, as a signed integer (unsigned ones turn sums into floats)."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.ptrtoint(data, INDEX)
+
+    return types.int64(array), generate
+
+
+@intrinsic
+def keep(typingctx, array):
+    """Do nothing, and by being called keep ``array`` alive up to here: `address` alone does not."""
+
+    def generate(context, builder, signature, arguments):
+        return context.get_dummy_value()
+
+    return types.void(array), generate

@@ -1,0 +1,325 @@
+"""The matrix product against NumPy's in float64: shapes, layouts, batches, NaN, threads, outputs, errors."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from tinygrad_fr.kernels import _jit, gemm, reference
+from tinygrad_fr.kernels.gemm import macro
+from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
+
+DTYPES = (np.float32, np.float64)
+LAYOUTS = ("C", "F", "stepped", "reversed", "read-only", "repeated", "unaligned")
+
+# Sides on both sides of every edge: vectors, tiles, blocks.
+sides = st.integers(0, 9) | st.integers(10, 70) | st.sampled_from((127, 128, 129))
+dtypes = st.sampled_from(DTYPES)
+layouts = st.sampled_from(LAYOUTS)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def draw(rng, shape, dtype, layout="C"):
+    """Random numbers of this shape in memory of this layout."""
+    x = rng.standard_normal(shape).astype(dtype)
+    if layout == "F":
+        return np.asfortranarray(x)
+    if layout == "stepped":
+        wide = np.zeros((*shape[:-2], 2 * shape[-2], 3 * shape[-1]), dtype)[..., ::2, ::3]
+        wide[...] = x
+        return wide
+    if layout == "reversed":
+        return x[..., ::-1, ::-1]
+    if layout == "read-only":
+        x.flags.writeable = False
+    if layout == "repeated":
+        return np.broadcast_to(x[..., :1, :], shape)
+    if layout == "unaligned":
+        memory = np.zeros(x.nbytes + 1, np.uint8)[1:].view(dtype).reshape(shape)
+        memory[...] = x
+        return memory
+    return x
+
+
+def check(result, x, y, b=None):
+    """Compare with the product in float64, within the error bound of a sum of k products."""
+    expected = np.matmul(x.astype(np.float64), y.astype(np.float64))
+    scale = np.matmul(np.abs(x).astype(np.float64), np.abs(y).astype(np.float64))
+    if b is not None:
+        expected, scale = expected + b, scale + np.abs(b)
+    assert result.shape == expected.shape
+    assert result.dtype == x.dtype
+    bound = (x.shape[-1] + 2) * np.finfo(x.dtype).eps * scale
+    assert np.all(np.abs(result - expected) <= bound)
+
+
+@given(sides, sides, sides, dtypes, layouts, layouts, seeds)
+def test_matmul_any_layout(m, k, n, dtype, x_layout, y_layout, seed):
+    rng = np.random.default_rng(seed)
+    x, y = draw(rng, (m, k), dtype, x_layout), draw(rng, (k, n), dtype, y_layout)
+    before = x.copy(), y.copy()
+    check(gemm.matmul(x, y), x, y)
+    assert np.array_equal(x, before[0])
+    assert np.array_equal(y, before[1])
+
+
+@given(sides, sides, sides, dtypes, layouts, layouts, st.sampled_from(("none", "plain", "stepped")), seeds)
+def test_linear(m, k, n, dtype, x_layout, w_layout, bias, seed):
+    rng = np.random.default_rng(seed)
+    x, w = draw(rng, (m, k), dtype, x_layout), draw(rng, (n, k), dtype, w_layout)
+    b = {"none": None, "plain": draw(rng, (1, n), dtype)[0], "stepped": draw(rng, (1, n), dtype, "stepped")[0]}[bias]
+    result = gemm.linear(x, w, b)
+    check(result, x, w.T, b)
+    assert np.allclose(result, reference.linear(x, w, b), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("transposed", ["NN", "NT", "TN", "TT"])
+@pytest.mark.parametrize(
+    ("m", "k", "n"),
+    [
+        (MR + 1, 2 * KC + 3, 7),  # several blocks of k
+        (600, 700, 600),  # long rows: both operands are packed in some transposes
+        (260, 130, 1100),
+        (1, 1500, 300),  # skinny
+        (300, 1500, 1),
+        (2, 700, 333),
+        (3, 1, 333),
+        (600, 40, 5),
+    ],
+)
+def test_large_products(m, k, n, transposed, dtype):
+    rng = np.random.default_rng(m)
+    x = draw(rng, (m, k), dtype, "F" if transposed[0] == "T" else "C")
+    y = draw(rng, (k, n), dtype, "F" if transposed[1] == "T" else "C")
+    check(gemm.matmul(x, y), x, y)
+
+
+def test_the_large_products_reach_both_kinds_of_packing():
+    x, y = np.empty((700, 600), np.float32).T, np.empty((700, 600), np.float32)
+    plan = macro.plan_of(macro.shape_of(x, y, np.empty((600, 600), np.float32), 0))
+    assert plan.pack_x
+    assert plan.pack_y
+
+
+batches = st.sampled_from(
+    [
+        ((), (3,)),
+        ((2,), ()),
+        ((4, 1), (3,)),
+        ((2, 3), (2, 3)),
+        ((1,), (5,)),
+        ((0,), (1,)),
+        ((2, 1, 2), (3, 1)),
+        ((), ()),
+    ]
+)
+
+
+@given(batches, st.integers(0, 20), st.integers(0, 20), st.integers(0, 40), dtypes, layouts, layouts, seeds)
+def test_batches_broadcast(batch, m, k, n, dtype, x_layout, y_layout, seed):
+    rng = np.random.default_rng(seed)
+    x, y = draw(rng, (*batch[0], m, k), dtype, x_layout), draw(rng, (*batch[1], k, n), dtype, y_layout)
+    check(gemm.matmul(x, y), x, y)
+
+
+def test_batch_of_views_with_uneven_steps():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 6, 5, 7))[::2, ::3].transpose(1, 0, 2, 3)
+    y = rng.standard_normal((2, 7, 9))[::-1]
+    check(gemm.matmul(x, y), x, y)
+
+
+@given(st.integers(1, 40), st.integers(1, 70), st.integers(1, 40), layouts, seeds)
+def test_nan_and_infinity_reach_what_numpy_says(m, k, n, layout, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((m, k)).astype(np.float32), draw(rng, (k, n), np.float32, layout).copy(order="K")
+    for array in (x, y):
+        special = rng.choice([np.nan, np.inf, -np.inf], 2)
+        array[rng.integers(array.shape[0], size=2), rng.integers(array.shape[1], size=2)] = special
+    with np.errstate(invalid="ignore"):
+        expected = x.astype(np.float64) @ y.astype(np.float64)
+    result = gemm.matmul(x, y)
+    finite = np.isfinite(expected)
+    assert np.array_equal(result[~finite], expected[~finite].astype(np.float32), equal_nan=True)
+    assert np.allclose(result[finite], expected[finite], atol=1e-3)
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_zero_times_infinity_of_another_column_does_not_leak(k):
+    x = np.zeros((3, k), np.float32)
+    y = np.full((k, 5), np.inf, np.float32)[:, :2]
+    with np.errstate(invalid="ignore"):
+        assert np.array_equal(gemm.matmul(x, y), np.zeros((3, k)) @ y, equal_nan=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Threads, compilation, vectors
+
+
+@pytest.fixture
+def two_threads():
+    if _jit.threading_layer() == "serial" or os.cpu_count() == 1:
+        pytest.skip("there is one thread only")
+    before = _jit.get_num_threads()
+    yield
+    _jit.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(64, 784, 128), (128, 64, 784), (333, 300, 70), (1, 4000, 900), (700, 900, 1)]
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_threads_never_change_a_bit(m, k, n, order, two_threads):
+    assert m * k * n >= PARALLEL
+    rng = np.random.default_rng(0)
+    x, y = draw(rng, (m, k), np.float32), draw(rng, (k, n), np.float32, order)
+    results = []
+    for threads in (1, 2):
+        _jit.set_num_threads(threads)
+        results.append(gemm.matmul(x, y))
+    assert np.array_equal(results[0], results[1])
+
+
+def test_one_compiled_version_serves_every_layout():
+    rng = np.random.default_rng(0)
+    gemm.matmul(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32))
+    count = _jit.compilation.count
+    for layout in LAYOUTS:
+        gemm.matmul(draw(rng, (4, 5), np.float32, layout), draw(rng, (5, 6), np.float32, layout))
+        gemm.linear(draw(rng, (4, 5), np.float32, layout), draw(rng, (6, 5), np.float32, layout))
+    assert _jit.compilation.count == count
+
+
+ON_OTHER_VECTORS = """
+import numpy as np
+from tinygrad_fr.kernels import gemm, simd
+assert simd.VECTOR_BITS == {bits}
+rng = np.random.default_rng(0)
+for m, k, n in ((1, 1, 1), (5, 3, 2), (13, 40, 37), (64, 300, 50), (3, 100, 70), (40, 90, 1)):
+    x, y, b = rng.standard_normal((m, k)), rng.standard_normal((k, n)), rng.standard_normal(n)
+    for left in (x, np.asfortranarray(x), x[::-1].copy()[::-1]):
+        for right in (y, np.asfortranarray(y), np.repeat(y, 2, axis=1)[:, ::2]):
+            assert np.allclose(gemm.matmul(left, right), x @ y)
+            assert np.allclose(gemm.linear(left, right.T, b), x @ y + b)
+"""
+
+
+@pytest.mark.parametrize("bits", [128, 256])
+def test_narrower_vectors(bits):
+    environment = dict(os.environ, TINYGRAD_FR_VECTOR_BITS=str(bits), TINYGRAD_FR_QUIET="1")
+    program = [sys.executable, "-c", ON_OTHER_VECTORS.format(bits=bits)]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# out=
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20), st.sampled_from(("C", "F", "stepped")), seeds)
+def test_out_receives_the_result(m, k, n, layout, seed):
+    rng = np.random.default_rng(seed)
+    x, y, out = draw(rng, (m, k), np.float32), draw(rng, (k, n), np.float32), draw(rng, (m, n), np.float32, layout)
+    assert gemm.matmul(x, y, out=out) is out
+    check(out, x, y)
+    w = np.ascontiguousarray(y.T)
+    assert gemm.linear(x, w, out=out) is out
+    check(out, x, y)
+
+
+@given(st.integers(1, 40), st.integers(0, 3), seeds)
+def test_out_may_overlap_the_operands(side, offset, seed):
+    rng = np.random.default_rng(seed)
+    memory = rng.standard_normal((2 * side + 3) * side).astype(np.float32)
+    x = memory[: side * side].reshape(side, side)
+    y = rng.standard_normal((side, side)).astype(np.float32)
+    out = memory[offset * side : offset * side + side * side].reshape(side, side)
+    expected_left, expected_right = gemm.matmul(x, y), gemm.matmul(y, x)
+    kept = memory.copy()
+    assert np.array_equal(gemm.matmul(x, y, out=out), expected_left)
+    memory[...] = kept
+    assert np.array_equal(gemm.matmul(y, x, out=out), expected_right)
+    memory[...] = kept
+    assert np.array_equal(gemm.linear(y, x.T, out=out), expected_right)
+
+
+def test_out_may_be_the_bias():
+    x, w, b = np.ones((1, 3), np.float32), np.ones((4, 3), np.float32), np.arange(4, dtype=np.float32)
+    assert np.array_equal(gemm.linear(x, w, b, out=b.reshape(1, 4)), [[3, 4, 5, 6]])
+
+
+def test_out_of_a_batch():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((3, 4, 5)), rng.standard_normal((5, 6))
+    out = np.empty((3, 4, 6))
+    assert gemm.matmul(x, y, out=out) is out
+    check(out, x, y)
+
+
+@pytest.mark.parametrize(
+    "out",
+    [np.empty((2, 3), np.float32), np.empty((2, 4)), np.empty((1, 2, 4), np.float32)],
+    ids=["shape", "dtype", "dims"],
+)
+def test_unfit_out_is_refused(out):
+    x, y = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)
+    with pytest.raises(ValueError, match=r"out is expected to have shape \(2, 4\) and dtype float32"):
+        gemm.matmul(x, y, out=out)
+    with pytest.raises(ValueError, match=r"out is expected to have shape \(2, 4\) and dtype float32"):
+        gemm.linear(x, np.ascontiguousarray(y.T), out=out)
+
+
+def test_read_only_out_is_refused():
+    out = np.empty((2, 2), np.float32)
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        gemm.matmul(out, out, out=out)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Errors
+
+
+@given(sides, sides, sides, sides)
+def test_shapes_that_do_not_match_are_named(m, k, other, n):
+    assume(k != other)
+    x, y = np.zeros((m, k), np.float32), np.zeros((other, n), np.float32)
+    with pytest.raises(ValueError, match=rf"got \({m}, {k}\) and \({other}, {n}\)"):
+        gemm.matmul(x, y)
+    with pytest.raises(ValueError, match=rf"got \({m}, {k}\) and \({n}, {other}\)"):
+        gemm.linear(x, y.T)
+
+
+@pytest.mark.parametrize(("x", "y"), [((3,), (3, 2)), ((2, 3), (3,)), ((), (1, 1)), ((2, 2, 3), (4, 5))])
+def test_vectors_and_mismatched_batches_are_refused(x, y):
+    with pytest.raises(ValueError, match="at least 2-D"):
+        gemm.matmul(np.zeros(x, np.float32), np.zeros(y, np.float32))
+
+
+def test_batches_that_do_not_broadcast_are_refused():
+    with pytest.raises(ValueError, match=r"\(2, 3, 4\) and \(5, 4, 6\).*do not broadcast"):
+        gemm.matmul(np.zeros((2, 3, 4)), np.zeros((5, 4, 6)))
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [("float32", "float64"), ("int64", "int64"), ("float16", "float16"), (">f4", ">f4"), ("complex128", "complex128")],
+)
+def test_other_dtypes_are_refused(x, y):
+    left, right = np.ones((2, 2), x), np.ones((2, 2), y)
+    with pytest.raises(TypeError, match=f"got {left.dtype} and {right.dtype}"):
+        gemm.matmul(left, right)
+    with pytest.raises(TypeError, match=f"got {left.dtype} and {right.dtype}"):
+        gemm.linear(left, right)
+
+
+def test_unfit_bias_is_refused():
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"b of shape \(2,\).*got \(3,\)"):
+        gemm.linear(x, x, np.ones(3, np.float32))
+    with pytest.raises(TypeError, match="float64"):
+        gemm.linear(x, x, np.ones(2))
