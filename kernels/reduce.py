@@ -90,14 +90,15 @@ def _arg(name, numpy_function, sign, x, dim, keepdim, out):
 class Plan(NamedTuple):
     """How to reduce an array of some shape over some axes."""
 
-    stages: tuple  # (outer, reduced, inner) for each run of adjacent axes, from the last to the first
+    before: tuple  # (outer, reduced, inner) for each run of adjacent axes but the first, from the last on
+    last: tuple  # (outer, reduced, inner) for the first run of adjacent axes
     shape: tuple  # of the result
     count: int  # the number of elements reduced to one
 
 
 def _plan(shape, dim, keepdim):
     """The plan for ``dim`` as the caller gave it."""
-    return _cached_plan(shape, tuple(dim) if isinstance(dim, list) else dim, keepdim)
+    return _cached_plan(shape, tuple(dim) if type(dim) is list else dim, keepdim)
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
@@ -114,7 +115,8 @@ def _cached_plan(shape, dim, keepdim):
         first, end = run[0], run[-1] + 1
         stages.append((math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:])))
         shape = shape[:first] + shape[end:]
-    return Plan(tuple(stages) or ((1, 1, 1),), result, count)
+    *before, last = stages or [(1, 1, 1)]
+    return Plan(tuple(before), last, result, count)
 
 
 def _last_run(axes):
@@ -131,16 +133,17 @@ def _reduce(kernel, x, dim, keepdim, out, *, parameter=1.0, partial=1.0, dtype=N
     Where the axes are not adjacent, runs of adjacent ones are reduced first, with the parameter ``partial``.
     """
     plan = _plan(x.shape, dim, keepdim)
-    x = plain(x)
-    result = destination(out, plan.shape, dtype or x.dtype)
-    *before, last = plan.stages
-    flat = x.ravel()
-    for outer, reduced, inner in before:
-        stage = empty(outer * inner, x.dtype)
+    flat = plain(x).ravel()
+    for outer, reduced, inner in plan.before:
+        stage = empty(outer * inner, flat.dtype)
         kernel(flat, outer, reduced, inner, partial, stage)
         flat = stage
-    kernel(flat, *last, parameter, result.ravel())
-    return deliver(result, out)
+    if dtype is None:
+        dtype = flat.dtype
+    result = empty(plan.shape, dtype) if out is None else destination(out, plan.shape, dtype)
+    outer, reduced, inner = plan.last
+    kernel(flat, outer, reduced, inner, parameter, result.ravel())
+    return result if out is None else deliver(result, out)
 
 
 def _refuse_empty(name, x, dim, error_without_dim):
@@ -197,9 +200,16 @@ def largest(x, start, stop, sign=1):
 
 @kernel
 def _sum(x, outer, reduced, inner, divisor, out):
+    if inner == 1 and reduced <= BLOCK:
+        for o in range(outer):
+            out[o] = total(x, o * reduced, (o + 1) * reduced) / divisor
+        return
     if inner == 1:
         for o in range(outer):
-            out[o] = _accurate_total(x, o * reduced, (o + 1) * reduced) / divisor
+            result = 0.0
+            for block in range(o * reduced, (o + 1) * reduced, BLOCK):
+                result += total(x, block, min(block + BLOCK, (o + 1) * reduced))
+            out[o] = result / divisor
         return
     totals = np.empty(inner)
     for o in range(outer):
@@ -207,17 +217,6 @@ def _sum(x, outer, reduced, inner, divisor, out):
         result = out[o * inner : (o + 1) * inner]
         for j in range(inner):
             result[j] = totals[j] / divisor
-
-
-@inlined
-def _accurate_total(x, start, stop):
-    """The sum of x[start:stop] in float64: blocks, then their sum."""
-    if stop - start <= BLOCK:
-        return np.float64(total(x, start, stop))
-    result = 0.0
-    for block in range(start, stop, BLOCK):
-        result += total(x, block, min(block + BLOCK, stop))
-    return result
 
 
 @inlined
@@ -281,17 +280,19 @@ def _first_extreme(x, outer, reduced, inner, sign, out):
 @inlined
 def _index_of_largest(x, start, stop, sign):
     """Where sign * x[start:stop], which is not empty, is largest for the first time, or NaN, counted from start."""
-    greatest, at = sign * x[start], start
+    greatest, first, end = sign * x[start], start, min(start + BLOCK, stop)
     for block in range(start, stop, BLOCK):
         candidate = largest(x, block, min(block + BLOCK, stop), sign)
         if candidate > greatest or (candidate != candidate and greatest == greatest):
-            greatest, at = candidate, block
-    # Found vector by vector; only the block that holds it is searched one by one.
-    k = np.uint64(at)
-    if greatest == greatest:
-        while sign * x[k] != greatest:
-            k += np.uint64(1)
-    else:
-        while x[k] == x[k]:
-            k += np.uint64(1)
-    return np.int64(k) - start
+            greatest, first, end = candidate, block, min(block + BLOCK, stop)
+    return _index_of(sign * greatest, x, first, end) - start
+
+
+@inlined
+def _index_of(number, x, start, stop):
+    """The first index in x[start:stop] of ``number``, or of NaN. Without a branch, so that it runs in vectors."""
+    index = stop
+    for k in range(np.uint64(start), np.uint64(stop)):
+        found = (x[k] == number) | (x[k] != x[k])
+        index = min(index, np.int64(k) if found else stop)
+    return index

@@ -188,6 +188,12 @@ def _subtract(x, start, stop, number, out, out_start):
 
 
 @inlined
+def _add_in_place(x, start, stop, number):
+    for k in range(np.uint64(start), np.uint64(stop)):
+        x[k] += number
+
+
+@inlined
 def _multiply_in_place(x, start, stop, number):
     for k in range(np.uint64(start), np.uint64(stop)):
         x[k] *= number
@@ -239,8 +245,7 @@ def _log_softmax(x2d, out2d):
         _exp(out, block * columns, stop * columns, work, 0)
         _log_totals(work, stop - block, columns, logs)
         for i in range(block, stop):
-            row, end = i * columns, (i + 1) * columns
-            _subtract(out, row, end, logs[i - block], out, row)
+            _add_in_place(out, i * columns, (i + 1) * columns, -logs[i - block])
 
 
 @inlined
