@@ -28,6 +28,16 @@ _ENGINE = (
     "set_grad_enabled",
 )
 
+_RANDOM = (
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+)
+
 
 class _Cuda:
     """What programs ask before they choose a device."""
@@ -49,7 +59,7 @@ def public_names() -> dict[str, Any]:
         **{kind.name: kind for kind in dtypes.ALL},
         **_DTYPES,
         **_CONSTANTS,
-        **{name: getattr(random, name) for name in random.__all__},
+        **{name: getattr(random, name) for name in _RANDOM},
         "can_cast": dtypes.can_cast,
         "cuda": _Cuda,
         "dtype": dtypes.dtype,

@@ -1,10 +1,12 @@
 """Backpropagation: gradients flow through the nodes from the newest to the oldest.
 
-Every node carries its number of creation, and an op can only use results that existed before: so the nodes that are
-reached, sorted by number, are in topological order. Nothing here recurses; a chain of a million ops is a loop.
+Every node carries its number of creation, and an op can only use results that existed before it. So the newest node
+with a gradient pending has received all of it: a heap of numbers gives a topological order without looking at the
+graph first. Nothing here recurses; a chain of a million ops is a loop.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -40,20 +42,36 @@ def backward(
     """Add the gradients of ``tensors`` to the ``.grad`` of the leaves they were computed from (or of ``inputs``)."""
     roots = _as_tuple(tensors)
     seeds = _seeds(roots, _as_tuple(grad_tensors, len(roots)))
-    targets = None
-    if inputs is not None:
-        targets = _as_tuple(inputs)
-        if not targets:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    found = _propagate(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, targets)
+    targets = None if inputs is None else _as_tuple(inputs)
+    if targets == ():
+        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+    keep = create_graph if retain_graph is None else retain_graph
+    found, fresh = _propagate(roots, seeds, keep, create_graph, targets)
     if targets is None:
-        for leaf, (g, fresh) in found.items():
-            _accumulate(leaf, g, fresh, create_graph)
+        for leaf, g in found.items():
+            _accumulate(leaf, g, leaf in fresh, create_graph)
     else:
         for tensor in targets:
-            g, fresh = found.get(_edge(tensor), (None, False))
+            g = found.get(_edge(tensor))
             if g is not None:
-                _accumulate(tensor, g, fresh, create_graph)
+                _accumulate(tensor, g, False, create_graph)
+
+
+def _tensor_backward(
+    self: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradient of this tensor to the ``.grad`` of every leaf it was computed from (or of ``inputs``).
+
+    ``gradient`` is dL/d(this tensor), of its shape; it may be left out for a single element, where it is 1.
+    """
+    backward(self, gradient, retain_graph, create_graph, inputs)
+
+
+Tensor.backward = _tensor_backward  # type: ignore[attr-defined]
 
 
 def grad(
@@ -79,10 +97,11 @@ def grad(
         if not tensor._requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     seeds = _seeds(roots, _as_tuple(grad_outputs, len(roots)))
-    found = _propagate(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, targets)
+    keep = create_graph if retain_graph is None else retain_graph
+    found, _ = _propagate(roots, seeds, keep, create_graph, targets)
     results = []
     for tensor in targets:
-        g, _ = found.get(_edge(tensor), (None, False))
+        g = found.get(_edge(tensor))
         if g is None and materialize_grads:
             g = np.zeros_like(tensor._array)
         if g is None and not allow_unused:
@@ -100,8 +119,8 @@ def _as_tuple(value: Any, length: int = 1) -> tuple[Any, ...]:
     return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
-def _seeds(roots: Iterable[Tensor], given: Sequence[Any]) -> list[Tensor]:
-    """The gradient to start from at each root: the given one, or 1 for a single element."""
+def _seeds(roots: Iterable[Tensor], given: Sequence[Any]) -> list[Any]:
+    """The gradient to start from at each root: the given Tensor, or a 1 for a single element."""
     seeds = []
     for i, (root, seed) in enumerate(zip(roots, given, strict=True)):
         if not root._requires_grad:
@@ -110,12 +129,13 @@ def _seeds(roots: Iterable[Tensor], given: Sequence[Any]) -> list[Tensor]:
                 "computed from has requires_grad=True, or it was computed under no_grad()"
             )
         if seed is None:
-            if root._array.size != 1:
+            array = root._array
+            if array.size != 1:
                 raise RuntimeError(
                     "grad can be implicitly created only for scalar outputs: this one has shape "
                     f"{list(root.shape)}; reduce it (.sum() or .mean()) or pass the gradient"
                 )
-            seed = wrap(np.ones(root._array.shape, root._array.dtype))
+            seed = np.full_like(array, 1) if array.ndim else array.dtype.type(1)
         elif not isinstance(seed, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(seed).__name__}")
         elif seed._array.shape != root._array.shape:
@@ -135,105 +155,77 @@ def _edge(tensor: Tensor) -> Edge:
 # The flow of gradients.
 
 
-def _propagate(roots, seeds, keep: bool, create_graph: bool, targets) -> dict[Edge, tuple[Any, bool]]:
-    """Run the derivatives; gives the gradient that arrived at every leaf, or at every target, and whether it is fresh.
+def _propagate(roots, seeds, keep: bool, create_graph: bool, targets) -> tuple[dict[Edge, Any], set[Edge]]:
+    """Run the derivatives; gives the gradient that arrived at every leaf, or at every target, and which are fresh.
 
     Gradients travel as bare arrays, unless a graph of them is wanted or somebody listens: then as Tensors.
     """
     mode = thread.mode
     flow = _TensorFlow(create_graph) if create_graph or mode.recorder is not None else _ArrayFlow()
-    order = _reachable(roots)
     wanted = None if targets is None else {_edge(tensor) for tensor in targets}
-    useful = None if wanted is None else _leading_to(wanted, order)
-    pending: dict[Edge, Any] = {}
-    fresh: set[Edge] = set()  # whose pending gradient belongs to nobody else, so that it may be added to in place
-    found: dict[Edge, tuple[Any, bool]] = {}
-    thread.mode = mode.replace(grad=create_graph)
+    useful = None if wanted is None else _leading_to(wanted, roots)
+    pending: dict[Edge, Any] = flow.pending
+    heap = flow.heap
+    thread.mode = mode.with_grad if create_graph else mode.without_grad
+    found: dict[Edge, Any] = {}
     try:
         for root, seed in zip(roots, seeds, strict=True):
-            _deliver(flow, _edge(root), flow.start(seed, create_graph), False, pending, fresh)
-        for node in order:
-            g = pending.pop(node, None)
-            if g is None:
-                continue
-            if node.hooks is not None or node.retaining is not None:
+            flow.start(_edge(root), seed)
+        while heap:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+            if node.hooks is not None:
                 g = _tell(flow, node, g)
-            if wanted is not None and node in wanted:
-                found[node] = (g, False)
-            if isinstance(node, OutputNode):
-                if useful is None or node.parents[0] in useful:
-                    _into_place(pending, node, g)
+            parents = node.parents
+            if wanted is not None:
+                if node in wanted:
+                    found[node] = g
+                parents = [each if each in useful else None for each in parents]
+                if not any(parents):
+                    continue
+            if node.__class__ is OutputNode:
+                _into_place(flow, node, g)
                 continue
-            parents = node.parents if useful is None else [each if each in useful else None for each in node.parents]
-            if useful is not None and not any(parents):
-                continue
-            node.check_unchanged()
-            gradients = flow.gradients(node, parents, g)
-            saved = node.saved
-            for parent, gradient in zip(parents, gradients, strict=True):
-                if parent is not None and gradient is not None:
-                    _deliver(flow, parent, gradient, flow.is_fresh(gradient, g, saved), pending, fresh)
+            if node.counters or node.saved is None:
+                node.check_unchanged()
+            flow.run(node, parents, g)
             if not keep and node.counters:
                 node.saved = None
-        for leaf in [edge for edge in pending if isinstance(edge, Tensor)]:
-            g = pending[leaf]
+        for leaf, g in pending.items():
             if leaf._extra is not None and "hooks" in leaf._extra:
                 g = flow.unwrap(hooks.run(leaf._extra["hooks"], flow.wrap(g)))
-                fresh.discard(leaf)
+                flow.fresh.discard(leaf)
             if wanted is None or leaf in wanted:
-                found[leaf] = (g, leaf in fresh)
+                found[leaf] = g
     finally:
         thread.mode = mode
-    return found
+    return found, flow.fresh
 
 
-def _reachable(roots: Iterable[Tensor]) -> list[Node]:
-    """The nodes behind ``roots``, newest first."""
-    seen = {root._node for root in roots if root._node is not None}
-    stack = list(seen)
+def _leading_to(wanted: set[Edge], roots: Iterable[Tensor]) -> set[Any]:
+    """The targets, and the nodes behind ``roots`` from which one can be reached."""
+    stack = [root._node for root in roots if root._node is not None]
+    seen = set(stack)
     while stack:
         for parent in stack.pop().parents:
             if isinstance(parent, Node) and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=_number, reverse=True)
-
-
-def _leading_to(wanted: set[Edge], order: list[Node]) -> set[Any]:
-    """The targets, and the nodes from which one can be reached."""
     useful: set[Any] = set(wanted)
-    for node in reversed(order):
+    for node in sorted(seen, key=lambda node: -node.number):  # the oldest first
         if not useful.isdisjoint(node.parents):
             useful.add(node)
     return useful
 
 
-def _number(node: Node) -> int:
-    return node.number
-
-
-def _deliver(flow: Any, edge: Edge, g: Any, is_fresh: bool, pending: dict[Edge, Any], fresh: set[Edge]) -> None:
-    """Add ``g`` to what has arrived at ``edge``. The first gradient is borrowed, later ones are added in place."""
-    shape = edge.shape if isinstance(edge, Node) else edge._array.shape
-    if g.shape != shape:
-        g, is_fresh = flow.sum_to(g, shape), True
-    before = pending.get(edge)
-    if before is None:
-        pending[edge] = g
-        if is_fresh:
-            fresh.add(edge)
-    elif edge in fresh:
-        pending[edge] = flow.add_to(before, g)
-    else:
-        pending[edge] = flow.add(before, g)
-        fresh.add(edge)
-
-
-def _into_place(pending: dict[Edge, Any], node: OutputNode, g: Any) -> None:
+def _into_place(flow: Any, node: OutputNode, g: Any) -> None:
     """Put the gradient of one of several results among those of the op."""
     parent = node.parents[0]
-    assert isinstance(parent, Node)
-    pending.setdefault(parent, [None] * len(parent.shape))[node.index] = g
+    gathered = flow.pending.get(parent)
+    if gathered is None:
+        gathered = flow.pending[parent] = [None] * len(parent.shape)
+        heappush(flow.heap, (parent.number, parent))
+    gathered[node.index] = g
 
 
 def _tell(flow: Any, node: Node, g: Any) -> Any:
@@ -256,7 +248,8 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
     else:
         array = g._array if isinstance(g, Tensor) else g
         if before is None:
-            leaf.grad = wrap(array if fresh and array.flags.c_contiguous else np.array(array, order="C"))
+            owned = fresh and type(array) is np.ndarray and array.flags.c_contiguous
+            leaf.grad = wrap(array if owned else np.array(array, order="C"))
         elif before._requires_grad:
             leaf.grad = before + wrap(np.asarray(array))
         else:
@@ -269,10 +262,19 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
 
 
 class _ArrayFlow:
-    """Gradients as NumPy arrays (a 0-d one may be a NumPy number)."""
+    """Gradients as NumPy arrays; a 0-d one is a NumPy number, which computes ten times faster."""
 
-    def start(self, seed: Tensor, create_graph: bool) -> Any:
-        return seed._array
+    def __init__(self):
+        self.pending: dict[Edge, Any] = {}  # what has arrived at an edge
+        self.heap: list[tuple[int, Node]] = []  # the nodes among them, the newest first
+        self.fresh: set[Edge] = set()  # edges whose gradient belongs to nobody else, and may be added to in place
+
+    def start(self, edge: Edge, seed: Any) -> None:
+        g = seed._array if isinstance(seed, Tensor) else seed
+        before = self.pending.get(edge)
+        if before is None and isinstance(edge, Node):
+            heappush(self.heap, (edge.number, edge))
+        self.pending[edge] = g if before is None else before + g
 
     def wrap(self, g: Any) -> Tensor:
         return wrap(np.asarray(g))
@@ -280,23 +282,41 @@ class _ArrayFlow:
     def unwrap(self, g: Tensor) -> Any:
         return g._array
 
-    def gradients(self, node: Node, parents: Any, g: Any) -> tuple[Any, ...]:
-        return node.op.array_gradients(node, parents, g)
-
-    def is_fresh(self, gradient: Any, g: Any, saved: tuple[Any, ...]) -> bool:
-        """Whether a rule made this array for the parent alone: it is neither passed on, a view, nor a saved value."""
-        if gradient is g or type(gradient) is not np.ndarray or gradient.base is not None:
-            return False
-        return all(gradient is not value for value in saved)
-
-    def sum_to(self, g: Any, shape: tuple[int, ...]) -> Any:
-        return sum_to(np.asarray(g), shape)
-
-    def add(self, a: Any, b: Any) -> Any:
-        return a + b
-
-    def add_to(self, a: Any, b: Any) -> Any:
-        return np.add(a, b, out=a) if type(a) is np.ndarray else a + b
+    def run(self, node: Node, parents: Any, g: Any) -> None:
+        """Hand the gradients of the inputs of ``node`` on. This is the inner loop of backward: plain, not short."""
+        op, saved, pending = node.op, node.saved, self.pending
+        rules = op.array_rules
+        if rules is None:
+            gradients = op.array_gradients(node, parents, g)
+        else:
+            if g.__class__ is not _ndarray:
+                saved = [value[()] if value.__class__ is _ndarray else value for value in saved]
+            gradients = [None if parent is None else rule(g, saved) for parent, rule in zip(parents, rules)]  # noqa: B905
+        for parent, gradient in zip(parents, gradients):  # noqa: B905 - strict=True takes its time
+            if parent is None or gradient is None:
+                continue
+            is_node = isinstance(parent, Node)
+            shape = parent.shape if is_node else parent._array.shape
+            if gradient.shape != shape:
+                gradient = sum_to(np.asarray(gradient), shape)
+            before = pending.get(parent)
+            if before is None:
+                pending[parent] = gradient
+                if is_node:
+                    heappush(self.heap, (parent.number, parent))
+                # made by the rule for this parent alone: neither passed on, nor a view, nor a saved value
+                if gradient.__class__ is _ndarray and gradient is not g and gradient.base is None:
+                    for value in saved:
+                        if value is gradient:
+                            break
+                    else:
+                        self.fresh.add(parent)
+            elif parent in self.fresh:
+                _add(before, gradient, before)
+            else:
+                total = pending[parent] = before + gradient
+                if total.__class__ is _ndarray:
+                    self.fresh.add(parent)
 
 
 class _TensorFlow:
@@ -304,9 +324,14 @@ class _TensorFlow:
 
     def __init__(self, create_graph: bool):
         self.create_graph = create_graph
+        self.pending: dict[Edge, Any] = {}
+        self.heap: list[tuple[int, Node]] = []
+        self.fresh: set[Edge] = set()
 
-    def start(self, seed: Tensor, create_graph: bool) -> Tensor:
-        return seed if create_graph else seed.detach()
+    def start(self, edge: Edge, seed: Any) -> None:
+        if not isinstance(seed, Tensor):
+            seed = wrap(np.asarray(seed))
+        self._deliver(edge, seed if self.create_graph else seed.detach())
 
     def wrap(self, g: Tensor) -> Tensor:
         return g
@@ -314,19 +339,27 @@ class _TensorFlow:
     def unwrap(self, g: Tensor) -> Tensor:
         return g
 
-    def gradients(self, node: Node, parents: Any, g: Any) -> tuple[Any, ...]:
-        return node.op.tensor_gradients(node, parents, g, self.create_graph)
+    def run(self, node: Node, parents: Any, g: Any) -> None:
+        """Hand the gradients of the inputs of ``node`` on."""
+        gradients = node.op.tensor_gradients(node, parents, g, self.create_graph)
+        for parent, gradient in zip(parents, gradients, strict=True):
+            if parent is not None and gradient is not None:
+                self._deliver(parent, gradient)
 
-    def is_fresh(self, gradient: Any, g: Any, saved: Any) -> bool:
-        return False
+    def _deliver(self, edge: Edge, g: Tensor) -> None:
+        """Add ``g`` to what has arrived at ``edge``."""
+        is_node = isinstance(edge, Node)
+        shape = edge.shape if is_node else edge._array.shape
+        if g._array.shape != shape:
+            g = g.sum_to_size(shape)
+        before = self.pending.get(edge)
+        if before is None and is_node:
+            heappush(self.heap, (edge.number, edge))
+        self.pending[edge] = g if before is None else before + g
 
-    def sum_to(self, g: Any, shape: tuple[int, ...]) -> Any:
-        return g.sum_to_size(shape)
 
-    def add(self, a: Any, b: Any) -> Any:
-        return a + b
-
-    add_to = add
+_ndarray = np.ndarray
+_add = np.add
 
 
 def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

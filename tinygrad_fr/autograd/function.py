@@ -79,8 +79,7 @@ class Context:
 class _FunctionOp:
     """What a node of a user's function calls to differentiate: its ``backward``."""
 
-    kind = ""
-    slots = ()
+    array_rules = None
 
     def __init__(self, function: type["Function"], context: Context, several: bool):
         self.name = function.__name__
@@ -232,7 +231,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Refuse:
     name = "once_differentiable"
-    slots = ()
+    array_rules = None
 
     def array_gradients(self, node: Node, parents: Any, g: Any) -> Any:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

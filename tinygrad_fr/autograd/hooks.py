@@ -62,6 +62,8 @@ def retain(tensor: Tensor) -> None:
         return
     extra(tensor)["retain"] = True
     node.retaining = weakref.ref(tensor)
+    if node.hooks is None:
+        node.hooks = {}
 
 
 def extra(tensor: Tensor) -> dict[str, Any]:

@@ -9,12 +9,20 @@ from typing import Any
 class Mode:
     """An immutable setting of one thread. ``recorder(name, inputs, params, outputs)`` hears every op call."""
 
-    __slots__ = ("grad", "inference", "recorder")
-
     def __init__(self, grad: bool = True, inference: bool = False, recorder: Callable[..., None] | None = None):
         self.grad = grad
         self.inference = inference
         self.recorder = recorder
+
+    @functools.cached_property
+    def with_grad(self) -> "Mode":
+        """This mode, recording the graph."""
+        return self if self.grad else self.replace(grad=True)
+
+    @functools.cached_property
+    def without_grad(self) -> "Mode":
+        """This mode, recording no graph."""
+        return self.replace(grad=False) if self.grad else self
 
     def replace(self, **changes: Any) -> "Mode":
         """This mode with some settings changed."""

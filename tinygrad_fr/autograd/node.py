@@ -1,13 +1,14 @@
 """One recorded op call: what backward needs of it, and nothing more."""
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .op import Op
     from .tensor import Tensor
 
-_next_number = itertools.count().__next__
+_next_number = itertools.count(0, -1).__next__
 
 
 class Node:
@@ -18,8 +19,8 @@ class Node:
     saved    the values the derivative reads, in the order of ``op.slots``; None once backward has freed them
     counters the version counters of the saved arrays, and ``version`` their sum when they were saved
     shape    of the result: gradients that arrive have this shape, or are summed to it
-    number   grows with every node, so that creation order is a topological order
-    hooks    functions called with the gradient of the result, or None
+    number   falls with every node, so that a heap gives the newest first: creation order is a topological order
+    hooks    functions called with the gradient of the result; None where neither they nor ``retaining`` are set
     retaining  a weak reference to the tensor whose ``.grad`` is wanted though this node made it, or None
     """
 
@@ -28,8 +29,8 @@ class Node:
     def __init__(self, op, parents, saved, counters, version, shape):
         self.op: Op = op
         self.parents: tuple[Node | Tensor | None, ...] = parents
-        self.saved: tuple[Any, ...] | None = saved
-        self.counters: tuple[list[int], ...] = counters
+        self.saved: Sequence[Any] | None = saved
+        self.counters: Sequence[list[int]] = counters
         self.version: int = version
         self.shape: tuple[int, ...] = shape
         self.number: int = _next_number()

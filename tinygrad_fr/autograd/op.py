@@ -7,7 +7,7 @@ Only what the rules in question name is kept.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,26 @@ RESULT = "result"
 class Rule:
     """The derivative for one input: ``function(g, ...)``, and the places in ``saved`` that its arguments stand at."""
 
-    __slots__ = ("function", "names", "on_arrays", "places")
+    __slots__ = ("function", "names", "on_arrays", "places", "run")
 
     def __init__(self, function: Callable[..., Any], on_arrays: bool):
         self.function = function
         self.names = tuple(inspect.signature(function).parameters)[1:]
         self.on_arrays = on_arrays
         self.places: tuple[int, ...] = ()
+        self.run = function
+
+    def stand_at(self, places: tuple[int, ...]) -> None:
+        """Where in ``saved`` the arguments stand; ``run(g, saved)`` reads them there."""
+        self.places = places
+        function = self.function
+        if len(places) == 0:
+            self.run = lambda g, saved: function(g)
+        elif len(places) == 1:
+            (only,) = places
+            self.run = lambda g, saved: function(g, saved[only])
+        else:
+            self.run = lambda g, saved: function(g, *[saved[place] for place in places])
 
 
 class Op:
@@ -52,7 +65,11 @@ class Op:
         self.reference: Callable[..., Any] | None = None  # the same function composed of other ops
         self.slots: tuple[str, ...] = (*self.inputs, RESULT)
         self.differentiable = False
-        self.keeps_of_one = (False, False)  # for `unary`: whether the input, the result is saved
+        # For `unary` and `binary`: which of (input, result), or (x, y, result), are saved, by the inputs that want a
+        # gradient: 1 the first, 2 the second, 3 both.
+        self.saves: list[tuple[bool, ...]] = [(False,) * (len(self.inputs) + 1)] * 4
+        # Every rule as run(g, saved), where all are written in operators alone and nothing is fused.
+        self.array_rules: tuple[Callable[..., Any], ...] | None = None
         self._plans: dict[tuple[bool, ...], Plan] = {}
 
     # --- declaring derivatives -----------------------------------------------------------------------------------
@@ -67,6 +84,7 @@ class Op:
         def declare(function):
             for name in names or self.inputs[:1]:
                 self.rules[self.inputs.index(name)] = self._place(Rule(function, on_arrays))
+            self._tabulate()
             return function
 
         return declare
@@ -77,6 +95,7 @@ class Op:
         The argument ``needs`` tells for each input whether its gradient is wanted.
         """
         self.backward = self._place(Rule(function, True))
+        self._tabulate()
         return function
 
     def composed(self, function):
@@ -92,13 +111,19 @@ class Op:
         known = [*self.slots]
         known += [name for name in rule.names if name not in known]
         self.slots = tuple(known)
-        rule.places = tuple(known.index(name) for name in rule.names)
+        rule.stand_at(tuple(known.index(name) for name in rule.names))
         self.differentiable = True
-        self.keeps_of_one = (
-            self.keeps_of_one[0] or self.inputs[0] in rule.names,
-            self.keeps_of_one[1] or RESULT in rule.names,
-        )
         return rule
+
+    def _tabulate(self) -> None:
+        """Bring the tables of the hot path up to date with the rules."""
+        rules = [self.rules.get(i) for i in range(len(self.inputs))]
+        everywhere = set(self.backward.names) if self.backward else set()
+        for needs in (1, 2, 3):
+            names = everywhere.union(*[rule.names for i, rule in enumerate(rules) if rule and needs >> i & 1])
+            self.saves[needs] = tuple(name in names for name in (*self.inputs, RESULT))
+        plain = self.backward is None and not self.variadic and all(rule and rule.on_arrays for rule in rules)
+        self.array_rules = tuple([rule.run for rule in rules if rule]) if plain else None
 
     # --- what a call saves ---------------------------------------------------------------------------------------
 
@@ -115,7 +140,7 @@ class Op:
 
     # --- applying them -------------------------------------------------------------------------------------------
 
-    def array_gradients(self, node: Node, parents: Any, g: np.ndarray) -> tuple[Any, ...]:
+    def array_gradients(self, node: Node, parents: Any, g: np.ndarray) -> Sequence[Any]:
         """The gradient of each input in ``parents`` as an array, or None; no graph is recorded."""
         saved = node.saved
         if self.backward is not None:
@@ -126,12 +151,12 @@ class Op:
             if parent is None or rule is None:
                 gradients.append(None)
             elif rule.on_arrays:
-                gradients.append(rule.function(g, *[saved[place] for place in rule.places]))
+                gradients.append(rule.run(g, saved))
             else:
                 values = [_as_constant(saved[place]) for place in rule.places]
                 gradient = rule.function(wrap(np.asarray(g)), *self._with_position(rule, values, i))
                 gradients.append(None if gradient is None else gradient._array)
-        return tuple(gradients)
+        return gradients
 
     def tensor_gradients(self, node: Node, parents: Any, g: Tensor, create_graph: bool) -> tuple[Any, ...]:
         """The gradient of each input in ``parents`` as a Tensor, or None, by op calls: they record and are heard."""
@@ -155,7 +180,7 @@ class Op:
         return tuple(gradients)
 
     def _fused(self, saved: Any, g: Any) -> tuple[Any, ...]:
-        gradients = self.backward.function(np.asarray(g), *[saved[place] for place in self.backward.places])
+        gradients = self.backward.run(np.asarray(g), saved)
         return gradients if type(gradients) is tuple else (gradients,)
 
     def _with_position(self, rule: Rule, values: list[Any], i: int) -> list[Any]:
@@ -219,7 +244,7 @@ def _alias(tensor: Tensor) -> Tensor:
 class Plan:
     """Which slots of an op are filled for one choice of inputs that want a gradient, and from where."""
 
-    __slots__ = ("fillers", "inputs", "keeps", "result")
+    __slots__ = ("empty", "fillers", "inputs", "result")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]):
         wanted: set[str] = set()
@@ -232,13 +257,14 @@ class Plan:
         if op.reference is not None:
             wanted.update(op.inputs)
             wanted.update(op.params)
-        self.fillers = tuple(self._filler(op, name, needs) if name in wanted else _nothing for name in op.slots)
+        fillers = [(place, self._filler(op, name, needs)) for place, name in enumerate(op.slots) if name in wanted]
+        self.fillers = tuple((place, fill) for place, fill in fillers if fill is not None)
+        self.empty = [None] * len(op.slots)
         self.inputs = tuple(i for i in range(len(needs)) if op.inputs[min(i, len(op.inputs) - 1)] in wanted)
         self.result = RESULT in wanted
-        self.keeps = tuple(name in wanted for name in op.slots)  # what `binary` asks
 
     @staticmethod
-    def _filler(op: Op, name: str, needs: tuple[bool, ...]) -> Callable[..., Any]:
+    def _filler(op: Op, name: str, needs: tuple[bool, ...]) -> Callable[..., Any] | None:
         """How to read slot ``name`` from a call's (arrays, result, kept, params)."""
         if name in op.inputs:
             at = op.inputs.index(name)
@@ -253,7 +279,7 @@ class Plan:
         if name == "needs":
             return lambda *_: needs
         if name == "position":  # which of the variadic inputs: filled in when the rule runs
-            return _nothing
+            return None
         if name == "shapes":
             return lambda arrays, *_: tuple(array.shape for array in arrays)
         source, _, attribute = name.rpartition("_")
@@ -261,10 +287,6 @@ class Plan:
             at = op.inputs.index(source)
             return lambda arrays, *_: getattr(arrays[at], attribute)
         return lambda arrays, result, kept, params: params[name]
-
-
-def _nothing(*_: Any) -> None:
-    return None
 
 
 def _identity(x, *, out=None):
@@ -284,13 +306,14 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if op.kind:
         inputs = prepare(op, inputs)
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
+    kept = ()
     if op.keeps:
         array, *kept = op.forward(*arrays, **params)
     else:
-        array, kept = op.forward(*arrays, **params), ()
+        array = op.forward(*arrays, **params)
     out = wrap(array)
     mode = thread.mode
-    if op.view and isinstance(inputs[0], Tensor):
+    if op.view:
         inputs[0]._add_view(out, op, params, mode)
     if mode.grad and op.differentiable:
         node = record(op, inputs, arrays, array, kept, params, out._version)
@@ -309,22 +332,27 @@ def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node
     needs = tuple([isinstance(each, Tensor) and each._requires_grad for each in inputs])
     if True not in needs:
         return None
-    plan = op.plan(needs)
-    saved = tuple([fill(arrays, result, kept, params) for fill in plan.fillers])
-    counters = [_counter(op, inputs[i]) for i in plan.inputs if isinstance(inputs[i], Tensor)]
+    plan = op._plans.get(needs) or op.plan(needs)
+    saved = plan.empty.copy()
+    for place, fill in plan.fillers:
+        saved[place] = fill(arrays, result, kept, params)
+    saved_tensors = [inputs[i] for i in plan.inputs if isinstance(inputs[i], Tensor)]
+    counters = [each._version or _refuse_inference(op, each) for each in saved_tensors]
     if plan.result:
         counters.append(result_counter)
+    version = 0
+    for counter in counters:
+        version += counter[0]
     parents = tuple([(each._node or each) if need else None for each, need in zip(inputs, needs, strict=True)])
-    return Node(op, parents, saved, tuple(counters), sum([each[0] for each in counters]), result.shape)
+    return Node(op, parents, saved, counters, version, result.shape)
 
 
-def _counter(op: Op, tensor: Tensor) -> list[int]:
-    if tensor._version is None:
-        raise RuntimeError(
-            f"Inference tensors cannot be saved for backward, and '{op.name}' needs one of shape "
-            f"{list(tensor.shape)}. To work around, clone() it outside inference_mode."
-        )
-    return tensor._version
+def _refuse_inference(op: Op, tensor: Tensor) -> Any:
+    """Raise: a tensor without a version counter was made under inference_mode."""
+    raise RuntimeError(
+        f"Inference tensors cannot be saved for backward, and '{op.name}' needs one of shape {list(tensor.shape)}. "
+        "To work around, clone() it outside inference_mode."
+    )
 
 
 def prepare(op: Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -385,6 +413,7 @@ def unary(kind: str = "float"):
         made = Op(function, kind, False, ())
         forward = made.forward
         only_float = kind == "float"
+        saves = made.saves
 
         def call(input):
             try:
@@ -397,9 +426,9 @@ def unary(kind: str = "float"):
             out = wrap(y)
             mode = thread.mode
             if input._requires_grad and mode.grad and made.differentiable:
-                keep_x, keep_y = made.keeps_of_one
+                keep_x, keep_y = saves[1]
                 if keep_x:
-                    counter = _counter(made, input)
+                    counter = input._version or _refuse_inference(made, input)
                     node = Node(
                         made, (input._node or input,), (x, y if keep_y else None), (counter,), counter[0], y.shape
                     )
@@ -425,36 +454,44 @@ def binary(kind: str = "arithmetic"):
         made = Op(function, kind, False, ())
         forward = made.forward
         only_float = kind == "float"
+        saves = made.saves
 
         def call(input, other):
             try:
                 x, y = input._array, other._array
             except AttributeError:
-                return apply(made, (input, other), {})
-            if x.dtype is not y.dtype or (only_float and x.dtype is not F32 and x.dtype is not F64):
-                return apply(made, (input, other), {})
+                # a floating point tensor with a Python number, which stays one: NumPy lets it take the array's type
+                if input.__class__ in _NUMBERS and isinstance(other, Tensor) and other._array.dtype in _FLOATS:
+                    x, y, input = input, other._array, _CONSTANT
+                elif other.__class__ in _NUMBERS and isinstance(input, Tensor) and input._array.dtype in _FLOATS:
+                    x, y, other = input._array, other, _CONSTANT
+                else:
+                    return apply(made, (input, other), {})
+            else:
+                if x.dtype is not y.dtype or (only_float and x.dtype is not F32 and x.dtype is not F64):
+                    return apply(made, (input, other), {})
             z = forward(x, y)
             out = wrap(z)
             mode = thread.mode
-            if (input._requires_grad or other._requires_grad) and mode.grad and made.differentiable:
-                needs = (input._requires_grad, other._requires_grad)
-                keep_x, keep_y, keep_z = made.plan(needs).keeps
+            needs = input._requires_grad + 2 * other._requires_grad
+            if needs and mode.grad and made.differentiable:
+                save_x, save_y, save_z = saves[needs]
                 counters, version = (), 0
-                if keep_x:
-                    counter = _counter(made, input)
+                if save_x:
+                    counter = input._version or _refuse_inference(made, input)
                     counters, version = (counter,), counter[0]
-                if keep_y:
-                    counter = _counter(made, other)
+                if save_y:
+                    counter = other._version or _refuse_inference(made, other)
                     counters, version = (*counters, counter), version + counter[0]
-                if keep_z:
+                if save_z:
                     counters = (*counters, out._version)
                 out._node = Node(
                     made,
                     (
-                        (input._node or input) if needs[0] else None,
-                        (other._node or other) if needs[1] else None,
+                        (input._node or input) if needs & 1 else None,
+                        (other._node or other) if needs & 2 else None,
                     ),
-                    (x if keep_x else None, y if keep_y else None, z if keep_z else None),
+                    (x if save_x else None, y if save_y else None, z if save_z else None),
                     counters,
                     version,
                     z.shape,
@@ -463,12 +500,17 @@ def binary(kind: str = "arithmetic"):
             elif mode.inference:
                 out._version = None
             if mode.recorder is not None:
-                mode.recorder(made.name, (input, other), {}, out)
+                mode.recorder(made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out)
             return out
 
         return _attach(call, made, function)
 
     return declare
+
+
+_NUMBERS = (float, int)
+_FLOATS = (F32, F64)
+_CONSTANT = wrap(np.zeros(()))  # stands for a Python number where `binary` looks for an input's node
 
 
 def _attach(call: Any, made: Op, function: Callable[..., Any]) -> Any:

@@ -1,6 +1,7 @@
 """The Tensor: an array, whether it wants a gradient, and the node of the graph that made it.
 
-Arithmetic and the other ops are bound to this class by the modules of ``ops``, each beside its derivative.
+Arithmetic and the other ops are bound to this class by the modules of ``ops``, each beside its derivative; and
+``backward`` by the engine.
 """
 
 import copy
@@ -191,17 +192,6 @@ class Tensor:
         """Whether the tensor was made inside `inference_mode`."""
         return self._version is None
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
-    ) -> None:
-        """Add the gradient of this tensor to the ``.grad`` of every leaf it was computed from.
-
-        ``gradient`` is dL/d(this tensor), of its shape; it may be left out for a single element, where it is 1.
-        """
-        from .engine import backward  # the engine stands on this module
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
     def retain_grad(self) -> None:
         """Let backward leave a gradient on this tensor, though an op made it."""
         from .hooks import retain
@@ -315,8 +305,7 @@ class Tensor:
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self._array == plain(value)))
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__  # by identity, though == compares the elements
 
     def __repr__(self) -> str:
         return formatting.describe(self)

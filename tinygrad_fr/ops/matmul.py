@@ -1,6 +1,6 @@
 """Matrix products."""
 
-import numpy as np
+import math
 
 from .. import kernels as k
 from ..autograd.op import apply, op, public
@@ -150,6 +150,6 @@ def linear(input, weight, bias=None):
         if bias.ndim == 0 or bias._array.shape == (1,):
             return linear(input, weight) + bias
         raise RuntimeError(f"bias has shape {list(bias.shape)}, expected {list(weight.shape[:1])} for weight {list(weight.shape)}")
-    flat = input if input.ndim == 2 else input.reshape(int(np.prod(rows[:-1], dtype=np.int64)), rows[-1])
+    flat = input if input.ndim == 2 else input.reshape(math.prod(rows[:-1]), rows[-1])
     result = apply(_linear.op, (flat, weight, bias), {})
     return result if input.ndim == 2 else result.reshape((*rows[:-1], weight._array.shape[0]))

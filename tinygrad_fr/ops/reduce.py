@@ -1,5 +1,7 @@
 """Reductions over some or all axes."""
 
+import math
+
 import numpy as np
 
 from .. import kernels as k
@@ -48,7 +50,7 @@ def _mean(x, *, dims, keepdim, out=None):
 
 @_mean.vjp()
 def _(g, x_shape, dims, keepdim):
-    count = int(np.prod([x_shape[dim] for dim in dims], dtype=np.int64))
+    count = math.prod([x_shape[dim] for dim in dims])
     return _stretch(g / count, x_shape, dims, keepdim) if count else _stretch(g, x_shape, dims, keepdim)
 
 
@@ -71,7 +73,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
     dims = canonical_dims(dim, input.ndim)
-    count = int(np.prod([input._array.shape[each] for each in dims], dtype=np.int64))
+    count = math.prod([input._array.shape[each] for each in dims])
     centred = input - input.mean(dims, keepdim=True)
     return (centred * centred).sum(dims, keepdim=keepdim) / max(count - correction, 0)
 

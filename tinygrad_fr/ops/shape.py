@@ -1,6 +1,7 @@
 """Shapes: views of the same memory where that is possible, and joining tensors."""
 
 import builtins
+import math
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def _resolve(shape, tensor):
         raise RuntimeError("only one dimension can be inferred")
     if any(size < -1 for size in shape):
         raise RuntimeError(f"invalid shape dimension in {list(shape)}")
-    known = int(np.prod([size for size in shape if size != -1], dtype=np.int64))
+    known = math.prod([size for size in shape if size != -1])
     if -1 in shape:
         if known == 0:
             raise RuntimeError(
@@ -64,7 +65,7 @@ def _resolve(shape, tensor):
                 "dimension size -1 can be any value and is ambiguous"
             )
         shape = tuple(total // known if size == -1 else size for size in shape)
-        known = int(np.prod(shape, dtype=np.int64))
+        known = math.prod(shape)
     if known != total:
         raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {total} (shape {list(tensor.shape)})")
     return shape
@@ -114,7 +115,7 @@ def flatten(input, start_dim=0, end_dim=-1):
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     shape = input._array.shape
-    merged = int(np.prod(shape[first : last + 1], dtype=np.int64))
+    merged = math.prod(shape[first : last + 1])
     return input.reshape((*shape[:first], merged, *shape[last + 1 :]))
 
 
@@ -124,9 +125,9 @@ def unflatten(input, dim, sizes):
     dim = canonical_dim(dim, input.ndim)
     shape, sizes = input._array.shape, tuple(sizes)
     if -1 in sizes:
-        rest = builtins.abs(int(np.prod(sizes, dtype=np.int64)))
+        rest = builtins.abs(math.prod(sizes))
         sizes = tuple(shape[dim] // builtins.max(rest, 1) if size == -1 else size for size in sizes)
-    if int(np.prod(sizes, dtype=np.int64)) != shape[dim]:
+    if math.prod(sizes) != shape[dim]:
         raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]})")
     return input.reshape((*shape[:dim], *sizes, *shape[dim + 1 :]))
 

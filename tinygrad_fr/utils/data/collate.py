@@ -7,6 +7,7 @@ import numpy as np
 
 from ...autograd import Tensor, dtypes
 from ...autograd.tensor import wrap
+from ...ops.shape import stack
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
@@ -18,8 +19,6 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
-        from ...ops.shape import stack
-
         return stack(list(batch))
     if isinstance(first, (np.ndarray, np.generic)):
         return _join_arrays(batch)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...autograd import Tensor
 from ...random import Generator
+from .sampler import permutation
 
 T = TypeVar("T")
 
@@ -138,8 +139,6 @@ def random_split(
     What rounding the fractions down leaves over goes to the first parts, one example each.
     ValueError: lengths that do not sum to the length of the dataset, or a fraction outside [0, 1].
     """
-    from .sampler import permutation
-
     total = len(dataset)  # type: ignore[arg-type]
     sizes = _sizes_of_fractions(total, lengths) if _are_fractions(lengths) else list(lengths)
     if sum(sizes) != total:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ...autograd.tensor import wrap
+from ...ops.random import multinomial, randint, randperm
 from ...random import Generator
 
 T_co = TypeVar("T_co", covariant=True)
@@ -14,14 +15,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 def permutation(n: int, generator: Generator | None) -> np.ndarray:
     """A random order of 0 ... n-1.  -> (n,) int64."""
-    from ...ops.random import randperm  # here, so that programs which do not shuffle need not load the kernels
-
     return randperm(n, generator=generator).numpy()
 
 
 def _integers(n: int, count: int, generator: Generator | None) -> np.ndarray:
-    from ...ops.random import randint
-
     return randint(n, (count,), generator=generator).numpy()
 
 
@@ -132,8 +129,6 @@ class WeightedRandomSampler(_IndexSampler):
         self.generator = generator
 
     def index_array(self) -> np.ndarray:
-        from ...ops.random import multinomial
-
         return multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).numpy()
 
     def __len__(self) -> int:
