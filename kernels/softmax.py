@@ -17,24 +17,22 @@ from .reduce import largest, total
 
 def softmax(x, dim, *, out=None):
     """exp(x) / sum(exp(x)) along the axis ``dim``. x: (*) -> (*)."""
-    return _by_rows(_softmax, (x,), dim, out)
+    return _by_rows(_softmax, dim, out, plain(x))
 
 
 def softmax_backward(g, y, dim, *, out=None):
     """The gradient of softmax, y (g - sum(g y)), with y = softmax(x). g, y: (*) -> (*)."""
-    check_same(g, y, ("g", "y"))
-    return _by_rows(_softmax_backward, (g, y), dim, out)
+    return _by_rows(_softmax_backward, dim, out, *_plain_pair(g, y))
 
 
 def log_softmax(x, dim, *, out=None):
     """x - log(sum(exp(x))) along the axis ``dim``. x: (*) -> (*)."""
-    return _by_rows(_log_softmax, (x,), dim, out)
+    return _by_rows(_log_softmax, dim, out, plain(x))
 
 
 def log_softmax_backward(g, y, dim, *, out=None):
     """The gradient of log_softmax, g - exp(y) sum(g), with y = log_softmax(x). g, y: (*) -> (*)."""
-    check_same(g, y, ("g", "y"))
-    return _by_rows(_log_softmax_backward, (g, y), dim, out)
+    return _by_rows(_log_softmax_backward, dim, out, *_plain_pair(g, y))
 
 
 def cross_entropy(x, target, *, reduction="mean", ignore_index=-100, out=None):
@@ -83,19 +81,29 @@ def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=
 # From any axis to rows.
 
 
-def _by_rows(kernel, arrays, dim, out):
-    """Run ``kernel(*arrays, out)`` with the axis ``dim`` of all of them as the last of two."""
-    arrays = [plain(x) for x in arrays]
+def _plain_pair(g, y):
+    g, y = plain(g, "g"), plain(y, "y")
+    if g.shape != y.shape or g.dtype is not y.dtype:
+        check_same(g, y, ("g", "y"))
+    return g, y
+
+
+def _by_rows(kernel, dim, out, *arrays):
+    """Run ``kernel(*arrays, out)`` over plain arrays of one shape, with their axis ``dim`` as the last of two."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
+    if out is None and len(shape) == 2 and dim in (1, -1):  # the usual case, sooner done
+        result = empty(shape, dtype)
+        kernel(*arrays, result)
+        return result
     axis = axis_index(dim, len(shape))
     if axis < len(shape) - 1:
-        return _by_moved_rows(kernel, arrays, axis, out)
+        return _by_moved_rows(kernel, axis, out, arrays)
     result = destination(out, shape, dtype)
     kernel(*[_as_rows(x.copy() if x is result else x) for x in arrays], _as_rows(result))
     return deliver(result, out)
 
 
-def _by_moved_rows(kernel, arrays, axis, out):
+def _by_moved_rows(kernel, axis, out, arrays):
     """The same for an axis that is not the last: it is moved there, and the result back."""
     moved = [np.ascontiguousarray(np.moveaxis(x, axis, -1)) for x in arrays]
     result = empty(moved[0].shape, moved[0].dtype)
@@ -133,12 +141,12 @@ def _checked(x, target):
     """x and target as plain arrays whose shapes and dtypes fit."""
     if x.ndim != 2 or target.ndim != 1:
         raise ValueError(f"expected x of shape (N, C) and target of shape (N,), got {x.shape} and {target.shape}")
-    if x.shape[0] != target.shape[0]:
+    if len(x) != len(target):
         raise ValueError(
-            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]}): "
+            f"Expected input batch_size ({len(x)}) to match target batch_size ({len(target)}): "
             f"got x of shape {x.shape} and target of shape {target.shape}"
         )
-    if target.dtype != INT64:
+    if target.dtype is not INT64 and target.dtype != INT64:
         raise TypeError(f"expected target of dtype int64 (class indices), got {target.dtype}; convert it first")
     return plain(x), target if target.flags.carray else np.array(target, INT64, order="C")
 
@@ -285,6 +293,43 @@ def _count_targets(target, classes, ignore_index):
     return counted, bad
 
 
+SHORT = 32  # columns up to which vectors run across rows instead of along them
+LANES = 64  # rows side by side
+
+
+@inlined
+def _maxima_and_totals_of_short_rows(x, start, rows, columns, work, maxima, totals):
+    """For up to LANES rows from x[start], the largest element and the sum of exp(x - largest).
+
+    The rows are transposed into ``work``, so that a vector holds one column of many rows.
+    """
+    for j in range(columns):
+        for i in range(rows):
+            work[np.uint64(j * LANES + i)] = x[np.uint64(start + i * columns + j)]
+    for i in range(rows):
+        maxima[i] = -np.inf
+        totals[i] = 0
+    for j in range(columns):
+        column = work[j * LANES : (j + 1) * LANES]
+        for i in range(rows):
+            maxima[i] = vecmath.maximum(maxima[i], column[i])
+    for j in range(columns):
+        column = work[j * LANES : (j + 1) * LANES]
+        for i in range(rows):
+            totals[i] += vecmath.exp_nonpositive(column[i] - maxima[i])
+
+
+@inlined
+def _maxima_and_totals_of_long_rows(x, start, rows, columns, work, maxima, totals):
+    """The same for rows that fill vectors by themselves."""
+    for i in range(rows):
+        row, end = start + i * columns, start + (i + 1) * columns
+        maxima[i] = largest(x, row, end)
+        _subtract(x, row, end, maxima[i], work, 0)
+        _exp_in_place(work, 0, columns)
+        totals[i] = total(work, 0, columns)
+
+
 @kernel
 def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
     """Fill loss and lse. Returns the number of bad targets, and does nothing if there are any."""
@@ -294,29 +339,26 @@ def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
     if bad:
         return bad
     x = x2d.reshape(x2d.size)
-    rows = _rows_at_once(columns)
-    work = np.empty(rows * columns, x.dtype)
-    chosen, logs = np.empty(rows, x.dtype), np.empty(rows, x.dtype)
+    work = np.empty(max(SHORT * LANES, columns), x.dtype)
+    maxima, logs = np.empty(LANES, x.dtype), np.empty(LANES, x.dtype)
     sum_of_losses = 0.0
-    for block in range(0, n, rows):
-        stop = min(block + rows, n)
-        for i in range(block, stop):
-            row, end = i * columns, (i + 1) * columns
-            lse[i] = largest(x, row, end)
-            _subtract(x, row, end, lse[i], work, row - block * columns)
-            if target[i] != ignore_index:
-                chosen[i - block] = x[row + target[i]] - lse[i]
-        _exp_in_place(work, 0, (stop - block) * columns)
-        _log_totals(work, stop - block, columns, logs)
-        for i in range(block, stop):
-            # log - (x[target] - max) loses less than lse - x[target] where the loss is small
+    for block in range(0, n, LANES):
+        rows = min(LANES, n - block)
+        if columns <= SHORT:
+            _maxima_and_totals_of_short_rows(x, block * columns, rows, columns, work, maxima, logs)
+        else:
+            _maxima_and_totals_of_long_rows(x, block * columns, rows, columns, work, maxima, logs)
+        for i in range(rows):
+            logs[i] = vecmath.log(logs[i])
+        for i in range(rows):
+            lse[block + i] = maxima[i] + logs[i]
             row_loss = x.dtype.type(0)
-            if target[i] != ignore_index:
-                row_loss = logs[i - block] - chosen[i - block]
-            lse[i] += logs[i - block]
+            if target[block + i] != ignore_index:
+                # log - (x[target] - max) loses less than lse - x[target] where the loss is small
+                row_loss = logs[i] - (x2d[block + i, target[block + i]] - maxima[i])
             sum_of_losses += row_loss
             if mode == _NONE:
-                loss[i] = row_loss
+                loss[block + i] = row_loss
     if mode == _MEAN:
         loss[0] = sum_of_losses / counted
     elif mode == _SUM:
@@ -343,9 +385,11 @@ def _cross_entropy_backward(g, x2d, target, lse, mode, ignore_index, out2d):
         _exp_in_place(out, block * columns, stop * columns)
         for i in range(block, stop):
             row, end = i * columns, (i + 1) * columns
-            scale = x.dtype.type(0)
-            if target[i] != ignore_index:
-                scale = g[i if mode == _NONE else 0] / divisor
-                out[row + target[i]] -= x.dtype.type(1)
+            if target[i] == ignore_index:
+                _multiply_in_place(out, row, end, x.dtype.type(0))
+                continue
+            scale = g[i if mode == _NONE else 0] / divisor
+            at_target = (out[row + target[i]] - x.dtype.type(1)) * scale
             _multiply_in_place(out, row, end, scale)
+            out[row + target[i]] = at_target
     return bad
