@@ -181,7 +181,7 @@ def _propagate(roots, seeds, keep: bool, create_graph: bool, targets) -> tuple[d
                 if node in wanted:
                     found[node] = g
                 parents = [each if each in useful else None for each in parents]
-                if not any(parents):
+                if all(each is None for each in parents):
                     continue
             if node.__class__ is OutputNode:
                 _into_place(flow, node, g)

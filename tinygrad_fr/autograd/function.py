@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .inplace import bump, check_writable
+from .inplace import bump, check_writable, rebase
 from .mode import no_grad, thread
 from .node import Node, OutputNode
 from .op import connected
 from .tensor import Tensor, wrap
-from .views import rebase
 
 
 class Context:

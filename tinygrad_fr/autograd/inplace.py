@@ -6,9 +6,10 @@ import numpy as np
 
 from . import dtypes
 from .mode import thread
-from .op import Op, prepare, record
-from .tensor import Tensor
-from .views import rebase, stand_in
+from .node import Node
+from .op import Op, apply, prepare, record
+from .tensor import Tensor, wrap
+from .views import living_views, walk
 
 
 def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
@@ -96,3 +97,70 @@ def _keep_old_values(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[tuple[
         raise AssertionError("leaves are refused before")
     inputs = tuple(old if each is target else each for each in inputs)
     return inputs, [old._array if array is target._array else array for array in arrays]
+
+
+# --- the graph after a write -------------------------------------------------------------------------------------
+
+
+def rebase(target: Tensor, node: Node) -> None:
+    """``target`` was written in place and ``node`` is its new history: change its graph, its base's and the views'.
+
+    Recorded as functions, a write through a view makes a new base out of the old one and the written part; after it
+    every living view of that base is a view of the new one.
+    """
+    view = target._view
+    if view is None:
+        base, base_node = target, node
+    else:
+        base = view.base
+        written = wrap(target._array)
+        written._node, written._requires_grad = node, True
+        before = stand_in(base, base._array)
+        arrays = [base._array, target._array]
+        base_node = record(_SCATTER, (before, written), arrays, base._array, (), {"steps": view.steps}, [0])
+    base._node, base._requires_grad = base_node, True
+    for living in living_views(base):
+        view = living._view
+        if view is not None and view.recorded:
+            params = {"steps": view.steps}
+            living._node = record(_WALK, (base,), [base._array], living._array, (), params, [0])
+            living._requires_grad = True
+
+
+def stand_in(tensor: Tensor, array: np.ndarray) -> Tensor:
+    """A tensor at the place of ``tensor`` in the graph as it is now, with the values ``array``."""
+    out = wrap(array)
+    out._node, out._requires_grad = tensor._node, tensor._requires_grad
+    return out
+
+
+# --- the two ops of that history: cut a part out, put a part in; each is the other's derivative ------------------
+
+
+def _view_part(x, *, steps, out=None):
+    return walk(x, steps)
+
+
+def _view_scatter(x, part, *, steps, out=None):
+    result = x.copy()
+    walk(result, steps)[...] = part
+    return result
+
+
+_WALK = Op(_view_part, "", False, ())
+_SCATTER = Op(_view_scatter, "", False, ())
+
+
+@_WALK.vjp()
+def _(g, x_shape, steps):
+    return apply(_SCATTER, (wrap(np.zeros(x_shape, g._array.dtype)), g), {"steps": steps})
+
+
+@_SCATTER.vjp("x")
+def _(g, part_shape, steps):
+    return apply(_SCATTER, (g, wrap(np.zeros(part_shape, g._array.dtype))), {"steps": steps})
+
+
+@_SCATTER.vjp("part")
+def _(g, steps):
+    return apply(_WALK, (g,), {"steps": steps})

@@ -63,9 +63,8 @@ class Node:
         if now != self.version:
             raise RuntimeError(
                 f"one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"a tensor saved by '{self.op.name}' (result of shape {list(self.shape)}) was changed "
-                f"{now - self.version} time(s) after it was saved. Use the out-of-place form of the op that "
-                "changed it, or clone() before changing."
+                f"a tensor saved by '{self.op.name}' (result of shape {list(self.shape)}) was changed after it was "
+                "saved. Use the out-of-place form of the op that changed it, or clone() before changing."
             )
 
 

@@ -17,6 +17,7 @@ from .dtypes import F32, F64
 from .mode import thread
 from .node import Node
 from .tensor import Tensor, wrap
+from .views import enter
 
 RESULT = "result"
 
@@ -51,7 +52,7 @@ class Op:
 
     def __init__(self, forward: Callable[..., Any], kind: str, view: bool, keeps: tuple[str, ...]):
         parameters = inspect.signature(forward).parameters.values()
-        self.name = forward.__name__.strip("_")
+        self.name = forward.__name__.lstrip("_")
         self.forward = forward
         self.kind = kind  # 'arithmetic', 'float', 'compare', or '' where the op takes its inputs as they are
         self.view = view  # the result shares memory with the first input
@@ -314,7 +315,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     out = wrap(array)
     mode = thread.mode
     if op.view:
-        inputs[0]._add_view(out, op, params, mode)
+        enter(inputs[0], out, op, params, mode.grad)
     if mode.grad and op.differentiable:
         node = record(op, inputs, arrays, array, kept, params, out._version)
         if node is not None:
@@ -329,22 +330,33 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
 
 def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node | None:
     """The node of a call, or None where no input wants a gradient."""
-    needs = tuple([isinstance(each, Tensor) and each._requires_grad for each in inputs])
-    if True not in needs:
-        return None
+    if len(inputs) == 1:  # the frequent case, by the shortest way
+        tensor = inputs[0]
+        if not tensor._requires_grad:
+            return None
+        needs, parents = _ONE, (tensor._node or tensor,)
+    else:
+        needs = tuple([isinstance(each, Tensor) and each._requires_grad for each in inputs])
+        if True not in needs:
+            return None
+        parents = tuple([(each._node or each) if need else None for each, need in zip(inputs, needs)])  # noqa: B905
     plan = op._plans.get(needs) or op.plan(needs)
     saved = plan.empty.copy()
     for place, fill in plan.fillers:
         saved[place] = fill(arrays, result, kept, params)
-    saved_tensors = [inputs[i] for i in plan.inputs if isinstance(inputs[i], Tensor)]
-    counters = [each._version or _refuse_inference(op, each) for each in saved_tensors]
+    counters, version = [], 0
+    for i in plan.inputs:
+        if isinstance(inputs[i], Tensor):
+            counter = inputs[i]._version or _refuse_inference(op, inputs[i])
+            counters.append(counter)
+            version += counter[0]
     if plan.result:
         counters.append(result_counter)
-    version = 0
-    for counter in counters:
-        version += counter[0]
-    parents = tuple([(each._node or each) if need else None for each, need in zip(inputs, needs, strict=True)])
+        version += result_counter[0]
     return Node(op, parents, saved, counters, version, result.shape)
+
+
+_ONE = (True,)
 
 
 def _refuse_inference(op: Op, tensor: Tensor) -> Any:
@@ -540,7 +552,7 @@ def public(function=None, *, method: bool | str = True, function_name: str | Non
     """
     if function is None:
         return lambda function: public(function, method=method, function_name=function_name, operator=operator)
-    name = function.__name__.strip("_")
+    name = function.__name__.lstrip("_")
     if function_name is not None:
         namespace[function_name or name] = function
     if method:

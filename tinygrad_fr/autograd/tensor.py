@@ -235,11 +235,6 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._array = value._array
 
-    def _add_view(self, out: "Tensor", op: Any, params: dict[str, Any], mode: Any) -> None:
-        from .views import View
-
-        View.enter(self, out, op, params, mode.grad)
-
     # --- to and from the outside ---------------------------------------------------------------------------------
 
     def numpy(self, *, force: bool = False) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Reductions over some or all axes."""
 
+import builtins
 import math
 
 import numpy as np
@@ -75,7 +76,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     dims = canonical_dims(dim, input.ndim)
     count = math.prod([input._array.shape[each] for each in dims])
     centred = input - input.mean(dims, keepdim=True)
-    return (centred * centred).sum(dims, keepdim=keepdim) / max(count - correction, 0)
+    return (centred * centred).sum(dims, keepdim=keepdim) / builtins.max(count - correction, 0)
 
 
 @public

@@ -1,0 +1,565 @@
+"""Module: a function with parameters, made of other such functions.
+
+What is assigned to a module's attributes is kept in three dictionaries: Parameters, buffers (tensors that are part of
+the state but not trained) and submodules. Everything else here walks through them.
+"""
+
+from collections import OrderedDict, namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ..autograd import Tensor, dtypes, no_grad
+from ..autograd.device import check_device
+from ..autograd.hooks import RemovableHandle, add_hook
+from ..ops.convert import _is_device
+from .parameter import Buffer, Parameter
+
+_MEMBERS = ("_parameters", "_buffers", "_modules")
+
+
+class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+    """What `Module.load_state_dict` returns: the names that only one side had."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
+
+    __str__ = __repr__
+
+
+class Module:
+    """The base of every layer and every model.
+
+    A subclass calls ``super().__init__()`` before it assigns its parameters and submodules, and computes in
+    ``forward``. Calling the module runs ``forward`` and the hooks around it.
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, "Module | None"]
+
+    def __init__(self):
+        own = self.__dict__
+        own["training"] = True
+        own["_parameters"] = {}
+        own["_buffers"] = {}
+        own["_non_persistent_buffers_set"] = set()
+        own["_modules"] = {}
+        own["_forward_pre_hooks"] = OrderedDict()  # of (hook, with_kwargs)
+        own["_forward_hooks"] = OrderedDict()
+
+    # --- calling -------------------------------------------------------------------------------------------------
+
+    def forward(self, *input: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass says it."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if self._forward_hooks or self._forward_pre_hooks:
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            _note_where(error, self)
+            raise
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
+            args, kwargs = self._after_pre_hook(hook, with_kwargs, args, kwargs)
+        result = self.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self._forward_hooks.values()):
+            replaced = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+            result = result if replaced is None else replaced
+        return result
+
+    def _after_pre_hook(self, hook, with_kwargs, args, kwargs):
+        """The arguments after ``hook`` has seen, and perhaps replaced, them."""
+        replaced = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+        if replaced is None:
+            return args, kwargs
+        if not with_kwargs:
+            return replaced if isinstance(replaced, tuple) else (replaced,), kwargs
+        if not isinstance(replaced, tuple) or len(replaced) != 2:
+            raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+        return replaced
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, unless None, replaces the arguments.
+
+        With ``with_kwargs`` it is ``hook(module, args, kwargs)`` and returns None or (args, kwargs).
+        """
+        return _add_module_hook(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, result)`` after ``forward``; what it returns, unless None, replaces the result.
+
+        With ``with_kwargs`` it is ``hook(module, args, kwargs, result)``.
+        """
+        if always_call:
+            raise NotImplementedError("register_forward_hook(always_call=True) is not supported")
+        return _add_module_hook(self._forward_hooks, (hook, with_kwargs), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        raise NotImplementedError("register_full_backward_hook is not supported; use Tensor.register_hook on the result")
+
+    # --- members -------------------------------------------------------------------------------------------------
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter that is read as ``module.name``; None is a parameter that is absent."""
+        self._check_new_member("parameter", "_parameters", name)
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{_type_name(param)}' object to parameter '{name}' (nn.Parameter or None required)"
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is part of the state, and of ``state_dict`` if ``persistent``, but not trained."""
+        self._check_new_member("buffer", "_buffers", name)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' (Tensor or None required)")
+        self._buffers[name] = tensor
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Add a submodule that is read as ``module.name``."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{_type_name(module)} is not a Module subclass")
+        self._check_new_member("module", "_modules", name)
+        self._modules[name] = module
+
+    def register_module(self, name: str, module: "Module | None") -> None:
+        """Another name of `add_module`."""
+        self.add_module(name, module)
+
+    def _check_new_member(self, kind: str, members: str, name: Any) -> None:
+        if members not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {_type_name(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in self.__dict__[members]:
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        for kind in _MEMBERS:
+            members = own.get(kind)
+            if members is not None and name in members:
+                return members[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._forget(name, "_parameters", "parameters")
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._forget(name, "_modules", "module")
+            self._modules[name] = value
+        elif isinstance(value, Buffer):
+            self._forget(name, "_buffers", "buffer")
+            self.register_buffer(name, value, value.persistent)
+        elif not self._replaced_member(name, value):
+            object.__setattr__(self, name, value)
+
+    def _forget(self, name: str, members: str, kind: str) -> None:
+        """Take away what was called ``name`` so far, to make place for a member of ``members``."""
+        if members not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        self.__dict__.pop(name, None)
+        for other in _MEMBERS:
+            if other != members:
+                self.__dict__[other].pop(name, None)
+        self._non_persistent_buffers_set.discard(name)
+
+    def _replaced_member(self, name: str, value: Any) -> bool:
+        """Put None, or a tensor in the place of a buffer, where a member called ``name`` is; False if there is none."""
+        own = self.__dict__
+        for kind, takes, said in _REPLACEMENTS:
+            if name in own.get(kind, ()):
+                if value is not None and not (takes and isinstance(value, takes)):
+                    raise TypeError(f"cannot assign '{_type_name(value)}' as {said[0]} '{name}' ({said[1]} expected)")
+                own[kind][name] = value
+                return True
+        return False
+
+    def __delattr__(self, name: str) -> None:
+        for kind in _MEMBERS:
+            if name in self.__dict__.get(kind, ()):
+                del self.__dict__[kind][name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if name.isidentifier())
+
+    # --- walking through them ------------------------------------------------------------------------------------
+
+    def named_modules(
+        self, memo: set["Module"] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """(name, module) for the module itself, called ``prefix``, and all below it, each once."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
+
+    def modules(self) -> Iterator["Module"]:
+        """The module itself and all below it, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """(name, module) for the modules directly below, each once."""
+        seen = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator["Module"]:
+        """The modules directly below, each once."""
+        for _, child in self.named_children():
+            yield child
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(name, parameter), of the modules below as well if ``recurse``; a shared one comes once."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, of the modules below as well if ``recurse``; a shared one comes once."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(name, buffer), of the modules below as well if ``recurse``; a shared one comes once."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, of the modules below as well if ``recurse``; a shared one comes once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def _named_members(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        owners = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in owners:
+            for name, member in module.__dict__[kind].items():
+                if member is None or member in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(member)
+                yield _join(path, name), member
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module at the path ``target``, such as 'layers.0'; the module itself for ''."""
+        module = self
+        for name in target.split(".") if target else ():
+            module = _attribute(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at the path ``target``, such as 'layers.0.weight'."""
+        path, _, name = target.rpartition(".")
+        found = _attribute(self.get_submodule(path), name)
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"`{name}` is not an nn.Parameter")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at the path ``target``."""
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        found = _attribute(module, name)
+        if name not in module._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return found
+
+    # --- changing all of them ------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True):
+        """Set the module and all below to training, where dropout drops; returns the module."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self):
+        """Set the module and all below to evaluation; returns the module."""
+        return self.train(False)
+
+    def apply(self, fn: Callable[["Module"], Any]):
+        """Call ``fn`` on all modules below and then on the module itself; returns the module."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True):
+        """Let all parameters want a gradient, or none; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to 0."""
+        for parameter in self.parameters():
+            clear_grad(parameter, set_to_none)
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False):
+        """Convert all floating point parameters and buffers: ``to(dtype)``, ``to(device)``, ``to(tensor)``.
+
+        The Parameter objects stay the same, so that an optimiser goes on with them; returns the module.
+        """
+        check_device(device)
+        for each in args:
+            if isinstance(each, Tensor):
+                dtype = each.dtype
+            elif _is_device(each):
+                check_device(each)
+            elif not isinstance(each, bool) and each is not None:
+                dtype = each
+        if dtype is None:
+            return self
+        kind = dtypes.as_dtype(dtype)
+        if not kind.is_floating_point:
+            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={kind}")
+        return self._apply(lambda tensor: tensor.to(kind) if tensor.is_floating_point() else tensor)
+
+    def float(self):
+        """All floating point parameters and buffers as float32; returns the module."""
+        return self.to(dtypes.float32)
+
+    def double(self):
+        """All floating point parameters and buffers as float64; returns the module."""
+        return self.to(dtypes.float64)
+
+    def cpu(self):
+        """The module itself: everything is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None):
+        """Raises: there is no such device here."""
+        check_device("cuda" if device is None else device)
+
+    @no_grad()
+    def _apply(self, fn: Callable[[Tensor], Tensor]):
+        """Put ``fn(tensor)`` in the place of the values of all parameters, their gradients and the buffers."""
+        for module in self.modules():
+            for parameter in module._parameters.values():
+                if parameter is not None:
+                    parameter.data = fn(parameter)
+                    if parameter.grad is not None:
+                        parameter.grad = fn(parameter.grad)
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    module._buffers[name] = fn(buffer)
+        return self
+
+    # --- saving and loading --------------------------------------------------------------------------------------
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """An OrderedDict of path -> tensor: the parameters and persistent buffers of the module and all below.
+
+        The tensors share memory with the module's, outside the graph unless ``keep_vars``.
+        """
+        state = OrderedDict() if destination is None else destination
+        self._save_to_state_dict(state, prefix, keep_vars)
+        for name, child in self._modules.items():
+            if child is not None:
+                child.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        return state
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Enter what the module itself, without those below, has into ``destination``."""
+        for name, tensor in self._own_state():
+            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        if type(self).get_extra_state is not Module.get_extra_state:
+            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
+
+    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
+        for name, parameter in self._parameters.items():
+            if parameter is not None:
+                yield name, parameter
+        for name, buffer in self._buffers.items():
+            if buffer is not None and name not in self._non_persistent_buffers_set:
+                yield name, buffer
+
+    def get_extra_state(self) -> Any:
+        """What a subclass wants in the ``state_dict`` beside its tensors."""
+        raise RuntimeError("a module that is given extra state must define get_extra_state() and set_extra_state()")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` gave."""
+        raise RuntimeError("a module that is given extra state must define get_extra_state() and set_extra_state()")
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False):
+        """Copy the values of ``state_dict`` into the parameters and buffers; returns (missing_keys, unexpected_keys).
+
+        RuntimeError names every size that differs and, if ``strict``, every key that only one side has. With
+        ``assign`` the tensors of ``state_dict`` take the place of the module's, whose dtype they need not have.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        missing: list[str] = []
+        errors: list[str] = []
+        known: set[str] = set()
+        for path, module in self.named_modules(remove_duplicate=False):
+            prefix = path and f"{path}."
+            known.update(module._load_from_state_dict(state_dict, prefix, assign, missing, errors))
+        unexpected = [key for key in state_dict if key not in known]
+        if strict:
+            errors = [*_key_errors("Missing", missing), *_key_errors("Unexpected", unexpected), *errors]
+        if errors:
+            raise RuntimeError(
+                "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
+            )
+        return _IncompatibleKeys(missing, unexpected)
+
+    def _load_from_state_dict(self, state_dict, prefix: str, assign: bool, missing: list[str], errors: list[str]):
+        """Load what the module itself, without those below, has; note what went wrong; give the keys it knows."""
+        known = []
+        for name, tensor in self._own_state():
+            key = prefix + name
+            known.append(key)
+            if key not in state_dict:
+                missing.append(key)
+            else:
+                error = self._load_tensor(name, tensor, state_dict[key], key, assign)
+                errors.extend([] if error is None else [error])
+        if type(self).set_extra_state is not Module.set_extra_state:
+            key = prefix + _EXTRA_STATE
+            known.append(key)
+            if key in state_dict:
+                self.set_extra_state(state_dict[key])
+            else:
+                missing.append(key)
+        return known
+
+    def _load_tensor(self, name: str, tensor: Tensor, value: Any, key: str, assign: bool) -> str | None:
+        """Load one value; the words for what is wrong with it, if anything is."""
+        if not isinstance(value, Tensor):
+            return f'While copying the parameter named "{key}", expected a Tensor from checkpoint but received {type(value)}'
+        if value._array.shape != tensor._array.shape:
+            return (
+                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+                f"the shape in current model is {tensor.shape}."
+            )
+        if not assign:
+            with no_grad():
+                tensor.copy_(value)
+        elif isinstance(tensor, Parameter) and not isinstance(value, Parameter):
+            self._parameters[name] = Parameter(value, requires_grad=tensor.requires_grad)
+        else:
+            setattr(self, name, value)
+        return None
+
+    # --- printing ------------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands in the parentheses of the module's repr."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
+        if len(lines) == 1 and not children:
+            return f"{self._get_name()}({extra})"
+        return in_parentheses(self._get_name(), lines + children)
+
+
+# what may be assigned to the name of a member, beside a new one of its own kind and None
+_REPLACEMENTS = (
+    ("_parameters", (), ("parameter", "nn.Parameter or None")),
+    ("_modules", (), ("child module", "nn.Module or None")),
+    ("_buffers", Tensor, ("buffer", "nn.Buffer, Tensor or None")),
+)
+_EXTRA_STATE = "_extra_state"
+
+
+def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
+    """Forget the gradient of a leaf, or set it to 0 outside any graph."""
+    if set_to_none or parameter.grad is None:
+        parameter.grad = None
+    else:
+        parameter.grad = parameter.grad.detach()
+        parameter.grad.zero_()
+
+
+def in_parentheses(name: str, lines: Iterable[str]) -> str:
+    """``name(...)`` with one line each of ``lines``, indented."""
+    body = "".join(f"  {line}\n" for line in lines)
+    return f"{name}(\n{body})" if body else f"{name}()"
+
+
+def indented(text: str) -> str:
+    """``text`` with all lines but the first indented."""
+    return text.replace("\n", "\n  ")
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _type_name(value: Any) -> str:
+    return value.type() if type(value) is Tensor else type(value).__name__
+
+
+def _attribute(module: Module, name: str) -> Any:
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise AttributeError(f"{module._get_name()} has no attribute `{name}`") from None
+
+
+def _key_errors(what: str, keys: list[str]) -> list[str]:
+    quoted = ", ".join(f'"{key}"' for key in keys)
+    return [f"{what} key(s) in state_dict: {quoted}. "] if keys else []
+
+
+def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: tuple[Any, bool], prepend: bool) -> RemovableHandle:
+    handle = add_hook(hooks, entry)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _note_where(error: Exception, module: Module) -> None:
+    """Add to a traceback in which module, and as what in the modules around it, the error came up."""
+    inner = error.__dict__.get("_raised_in")
+    if inner is None:
+        about = indented(repr(module)) if not module._modules else module._get_name()
+        error.add_note(f"  in the module {about}")
+    else:
+        names = [name for name, child in module._modules.items() if child is inner]
+        error.add_note(f"  which is {names[0]!r} of {module._get_name()}" if names else f"  in {module._get_name()}")
+    error._raised_in = module  # type: ignore[attr-defined]
