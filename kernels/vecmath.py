@@ -10,6 +10,7 @@ range of each function:
 function           float32  float64
 =================  =======  =======
 exp                1.1      1.1
+exp_nonpositive    1.1      1.1
 log                1.0      1.0
 tanh               2.5      2.6
 sigmoid            2.2      2.2

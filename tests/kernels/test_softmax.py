@@ -118,6 +118,24 @@ def test_cross_entropy(drawn, reduction):
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize("shape", [(130, 10), (64, 32), (65, 33), (3, 3000), (1, 1)])
+def test_cross_entropy_of_many_rows_or_columns(shape):
+    """More rows than go side by side, and columns on both sides of where the method changes."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal(shape).astype(np.float32)
+    target = random.integers(0, shape[1], shape[0])
+    loss, lse = softmax.cross_entropy(x, target, reduction="none")
+    expected_loss, expected_lse = twin("cross_entropy", x, target, reduction="none")
+    assert_close(loss, expected_loss, scale=10.0)
+    assert_close(lse, expected_lse, scale=10.0)
+    for reduction in ("mean", "sum"):
+        total, _ = softmax.cross_entropy(x, target, reduction=reduction)
+        assert_close(total, twin("cross_entropy", x, target, reduction=reduction)[0])
+    g = np.float32(0.5).reshape(())
+    gradient = softmax.cross_entropy_backward(g, x, target, lse)
+    assert_close(gradient, twin("cross_entropy_backward", g, x, target, lse), scale=1.0 / len(x))
+
+
 @given(classified(), st.sampled_from(REDUCTIONS), writable_layouts)
 def test_cross_entropy_into_out(drawn, reduction, layout):
     x, target, ignore_index = drawn
