@@ -109,11 +109,15 @@ default_generator = _DefaultGenerator()
 @contextmanager
 def own_stream(seed: int) -> Iterator[None]:
     """In this thread, let the default generator draw from the stream of ``seed``; afterwards from its own again."""
+    before = getattr(_local, "state", None)
     _local.state = np.array([seed % 2**64, 0], np.uint64)
     try:
         yield
     finally:
-        del _local.state
+        if before is None:
+            del _local.state
+        else:
+            _local.state = before
 
 
 def manual_seed(seed: int) -> Generator:

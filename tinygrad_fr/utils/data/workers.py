@@ -140,13 +140,14 @@ def _work(info: WorkerInfo, queue: SimpleQueue, init: Callable[[int], None] | No
         number, fetch, batch, current = task
         if current.cancelled:
             continue
+        if failure is not None:
+            current.results.put((number, info.id, None, failure))
+            continue
         try:
-            if failure is not None:
-                raise failure
             with own_stream(current.seed + number):
                 result = info.id, fetch(batch), None
         except BaseException as error:  # carried to the consumer, whatever it is
-            error.add_note(f"raised in {threading.current_thread().name}")
+            _name_worker(error)
             result = info.id, None, error
         current.results.put((number, *result))
         del task, fetch, batch, current, result  # a waiting thread keeps no batch alive
@@ -158,6 +159,11 @@ def _failure_of(init: Callable[[int], None] | None, info: WorkerInfo) -> BaseExc
     try:
         with own_stream(info.seed):
             init(info.id)
-    except BaseException as error:  # given to the consumer with the first batch
+    except BaseException as error:  # given to the consumer in place of the first batch
+        _name_worker(error)
         return error
     return None
+
+
+def _name_worker(error: BaseException) -> None:
+    error.add_note(f"raised in {threading.current_thread().name}")
