@@ -330,6 +330,12 @@ def _maxima_and_totals_of_long_rows(x, start, rows, columns, work, maxima, total
         totals[i] = total(work, 0, columns)
 
 
+@inlined(fastmath=vecmath.FLAGS)
+def _loss_of_row(log_total, x, largest):
+    """lse - x, in the order that keeps a small loss exact beside a large x; hence without ``reassoc``."""
+    return log_total - (x - largest)
+
+
 @kernel
 def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
     """Fill loss and lse. Returns the number of bad targets, and does nothing if there are any."""
@@ -354,8 +360,7 @@ def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
             lse[block + i] = maxima[i] + logs[i]
             row_loss = x.dtype.type(0)
             if target[block + i] != ignore_index:
-                # log - (x[target] - max) loses less than lse - x[target] where the loss is small
-                row_loss = logs[i] - (x2d[block + i, target[block + i]] - maxima[i])
+                row_loss = _loss_of_row(logs[i], x2d[block + i, target[block + i]], maxima[i])
             sum_of_losses += row_loss
             if mode == _NONE:
                 loss[block + i] = row_loss

@@ -175,10 +175,15 @@ def test_cross_entropy_of_no_rows():
     np.testing.assert_array_equal(softmax.cross_entropy_backward(np.ones((), np.float32), x, ignored, lse), 0 * x)
 
 
-def test_small_losses_are_not_lost():
-    """log(1 + exp(-30)) must not vanish beside the size of x."""
-    loss, _ = softmax.cross_entropy(np.array([[1000.0, 970.0]]), np.array([0]))
-    assert loss == pytest.approx(np.exp(-30), rel=0.01)
+@pytest.mark.parametrize(("dtype", "gap"), [(np.float32, 10.0), (np.float64, 30.0)])
+@pytest.mark.parametrize("columns", [2, 100])
+def test_small_losses_are_not_lost(dtype, gap, columns):
+    """log(1 + exp(-gap)) must not vanish beside the size of x."""
+    x = np.full((1, columns), -np.inf, dtype)
+    x[0, :2] = 1000, 1000 - gap
+    for reduction in REDUCTIONS:
+        loss, _ = softmax.cross_entropy(x, np.array([0]), reduction=reduction)
+        assert loss.item() == pytest.approx(np.log1p(np.exp(-gap)), rel=0.01)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
