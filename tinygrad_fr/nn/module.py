@@ -82,7 +82,9 @@ class Module:
         if not with_kwargs:
             return replaced if isinstance(replaced, tuple) else (replaced,), kwargs
         if not isinstance(replaced, tuple) or len(replaced) != 2:
-            raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+            raise RuntimeError(
+                f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
+            )
         return replaced
 
     def register_forward_pre_hook(
@@ -106,7 +108,9 @@ class Module:
         return _add_module_hook(self._forward_hooks, (hook, with_kwargs), prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        raise NotImplementedError("register_full_backward_hook is not supported; use Tensor.register_hook on the result")
+        raise NotImplementedError(
+            "register_full_backward_hook is not supported; use Tensor.register_hook on the result"
+        )
 
     # --- members -------------------------------------------------------------------------------------------------
 
@@ -260,7 +264,9 @@ class Module:
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
-    def _named_members(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen = set()
         owners = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
         for path, module in owners:
@@ -555,6 +561,8 @@ def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: tuple[Any, bool], pr
 
 def _note_where(error: Exception, module: Module) -> None:
     """Add to a traceback in which module, and as what in the modules around it, the error came up."""
+    if "_modules" not in module.__dict__:  # super().__init__() was not called
+        return
     inner = error.__dict__.get("_raised_in")
     if inner is None:
         about = indented(repr(module)) if not module._modules else module._get_name()

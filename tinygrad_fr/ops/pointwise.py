@@ -1,0 +1,67 @@
+"""Element-wise functions that activations and losses are composed of, where composing them anew would lose digits."""
+
+import numpy as np
+
+from ..autograd.op import binary, public, unary
+from .activation import sigmoid
+from .arithmetic import exp
+
+
+@public
+@unary()
+def expm1(x, *, out=...):
+    """exp(input) - 1, accurate near 0.  (*) -> (*)."""
+    with np.errstate(all="ignore"):
+        return np.expm1(x, out=out)
+
+
+@expm1.vjp()
+def _(g, x):
+    return g * exp(x)
+
+
+@unary()
+def log1pexp(x, *, out=...):
+    """log(1 + exp(input)), without overflow.  (*) -> (*)."""
+    with np.errstate(all="ignore"):
+        return np.logaddexp(x, 0, out=out)
+
+
+@log1pexp.vjp()
+def _(g, x):
+    return g * sigmoid(x)
+
+
+@binary("float")
+def bce(x, y, *, out=...):
+    """-(y log x + (1 - y) log(1 - x)) for probabilities x and targets y, logarithms not below -100.  (*), (*) -> (*)."""
+    with np.errstate(all="ignore"):
+        log_of_false = np.maximum(np.log1p(-x), -100)
+        return np.subtract((y - 1) * log_of_false, y * np.maximum(np.log(x), -100), out=out)
+
+
+@bce.vjp("x")
+def _(g, x, y):
+    return g * ((x - y) / (x * (1 - x)).clamp(min=1e-12))
+
+
+@bce.vjp("y")
+def _(g, x):
+    return g * ((1 - x).log().clamp(min=-100) - x.log().clamp(min=-100))
+
+
+@binary("float")
+def bce_of_logits(x, y, *, out=...):
+    """`bce` of sigmoid(x) and y, stable for every x: max(x, 0) - x y + log(1 + exp(-|x|)).  (*), (*) -> (*)."""
+    with np.errstate(all="ignore"):
+        return np.add(np.maximum(x, 0) - x * y, np.log1p(np.exp(-np.abs(x))), out=out)
+
+
+@bce_of_logits.vjp("x")
+def _(g, x, y):
+    return g * (sigmoid(x) - y)
+
+
+@bce_of_logits.vjp("y", on_arrays=True)
+def _(g, x):
+    return -g * x
