@@ -1,0 +1,204 @@
+"""What all optimisers share: groups of parameters with their options, the state of each parameter, saving both."""
+
+import copy
+import itertools
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor, enable_grad
+from ..autograd.mode import thread
+from ..autograd.tensor import wrap
+from ..nn.module import clear_grad
+
+Group = dict[str, Any]
+
+
+class Optimizer:
+    """The base of the optimisers.
+
+    ``params`` are Tensors, or (name, Tensor) pairs, or dictionaries with 'params' and options of their own; ``defaults`` are
+    the options of the groups that do not say otherwise. ``param_groups[i]['lr']`` may be assigned at any time.
+
+    A subclass says in ``_hyper_names`` which options its update op reads as data, and updates a group in
+    ``_update(group, hyper)``.
+    """
+
+    _hyper_names: tuple[str, ...] = ()
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got a Tensor of shape {list(params.shape)}"
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[Group] = []
+        self._hyper: list[tuple[tuple[float, ...], Tensor]] = []  # by group: the values, and the array that holds them
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    # --- groups --------------------------------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with options of their own, such as layers that begin to be trained."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        given = param_group["params"]
+        if isinstance(given, set):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+                "will change between runs. Please use a list instead."
+            )
+        group = {**param_group, "params": [given] if isinstance(given, Tensor) else list(given)}
+        _take_names_out(group)
+        _check_parameters(group["params"])
+        self._check_against_others(group)
+        for name, value in self.defaults.items():
+            group.setdefault(name, value)
+        self.param_groups.append(group)
+
+    def _check_against_others(self, group: Group) -> None:
+        if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
+            with_names = "with" if "param_names" in group else "without"
+            raise ValueError(
+                "all optimizer param groups should be with/without names. "
+                f"cannot add param group {with_names} names to the optimizer"
+            )
+        known = set(itertools.chain.from_iterable(other["params"] for other in self.param_groups))
+        if not known.isdisjoint(group["params"]):
+            raise ValueError("some parameters appear in more than one parameter group")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to 0."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                clear_grad(p, set_to_none)
+
+    # --- a step --------------------------------------------------------------------------------------------------
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters by their gradients. ``closure``, if given, computes the loss anew; it is returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        before = thread.mode
+        thread.mode = before.without_grad
+        try:
+            for group, hyper in zip(self.param_groups, self._refreshed_hyper(), strict=True):
+                self._update(group, hyper)
+        finally:
+            thread.mode = before
+        return loss
+
+    def _update(self, group: Group, hyper: Tensor) -> None:
+        """Update the parameters of one group; outside the graph."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it updates a group, in _update")
+
+    def _refreshed_hyper(self) -> list[Tensor]:
+        """For each group the float64 array of its options, with what has been assigned to them since."""
+        while len(self._hyper) < len(self.param_groups):
+            self._hyper.append(((), wrap(np.empty(len(self._hyper_names)))))
+        for i, group in enumerate(self.param_groups):
+            values = self._hyper_values(group)
+            known, hyper = self._hyper[i]
+            if values != known:
+                hyper._array[:] = values
+                self._hyper[i] = (values, hyper)
+        return [hyper for _, hyper in self._hyper[: len(self.param_groups)]]
+
+    def _hyper_values(self, group: Group) -> tuple[float, ...]:
+        return tuple([group[name] for name in self._hyper_names])
+
+    # --- saving and loading --------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """{'state': {number: {...}}, 'param_groups': [{..., 'params': [numbers]}]}, where parameters are numbered."""
+        numbers = {p: i for i, p in enumerate(self._all_parameters())}
+        groups = [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups]
+        for group in groups:
+            group["params"] = group.pop("params")  # last, as PyTorch has it
+        return {"state": {numbers[p]: entries for p, entries in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the options and the state that `state_dict` gave; parameters correspond by their order."""
+        saved = copy.deepcopy(state_dict["param_groups"])
+        if len(saved) != len(self.param_groups):
+            raise ValueError(
+                "loaded state dict has a different number of parameter groups: "
+                f"{len(saved)}, and the optimizer has {len(self.param_groups)}"
+            )
+        for group, other in zip(self.param_groups, saved, strict=True):
+            if len(group["params"]) != len(other["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
+                    f"{len(other['params'])} parameters, not {len(group['params'])}"
+                )
+        numbers = itertools.chain.from_iterable(other["params"] for other in saved)
+        parameters = dict(zip(numbers, self._all_parameters(), strict=True))
+        self.state = defaultdict(dict)
+        for number, entries in state_dict["state"].items():
+            p = parameters[number]
+            self.state[p] = {name: _loaded(name, value, p) for name, value in entries.items()}
+        for group, other in zip(self.param_groups, saved, strict=True):
+            group.update({**other, "params": group["params"]})
+
+    def _all_parameters(self) -> Iterable[Tensor]:
+        return itertools.chain.from_iterable(group["params"] for group in self.param_groups)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines += [""] * (i > 0) + [f"Parameter Group {i}"]
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _take_names_out(group: Group) -> None:
+    """Part (name, Tensor) pairs into 'params' and 'param_names'."""
+    named = [isinstance(each, tuple) for each in group["params"]]
+    if not any(named):
+        return
+    if not all(named):
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+    group["param_names"] = [name for name, _ in group["params"]]
+    group["params"] = [p for _, p in group["params"]]
+
+
+def _check_parameters(params: list[Any]) -> None:
+    for p in params:
+        if not isinstance(p, Tensor):
+            raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+        if not p.is_leaf:
+            raise ValueError("can't optimize a non-leaf Tensor: it was computed from others; detach() it first")
+    if len(set(params)) != len(params):
+        warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=4)
+
+
+def _loaded(name: str, value: Any, p: Tensor) -> Any:
+    """A copy of a saved value; tensors, but for the count of steps, in the type of the parameter."""
+    value = copy.deepcopy(value)
+    if isinstance(value, Tensor) and name != "step" and value.is_floating_point():
+        return value.to(p.dtype)  # type: ignore[attr-defined]
+    return value
+
+
+def check_at_least_zero(what: str, value: float) -> None:
+    """ValueError ``Invalid <what>: <value>`` unless value >= 0."""
+    if not value >= 0.0:
+        raise ValueError(f"Invalid {what}: {value}")
+
+
+def refuse(**options: Any) -> None:
+    """NotImplementedError for the first option that is set."""
+    for name, value in options.items():
+        if value:
+            raise NotImplementedError(f"{name}={value!r} is not supported")

@@ -1,0 +1,74 @@
+"""Stochastic gradient descent."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..autograd.tensor import wrap
+from ..ops.optim import sgd_
+from .optimizer import Group, Optimizer, check_at_least_zero, refuse
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.  With d = g + weight_decay p (-g to ``maximize``)::
+
+        velocity = momentum * velocity + (1 - dampening) * d      (d at the first step)
+        p        = p - lr * (d + momentum * velocity if nesterov else velocity)
+
+    ``foreach`` and ``fused`` are how PyTorch schedules the work; here it is always one pass, and they change nothing.
+    Source: Sutskever et al., 2013.
+    """
+
+    _hyper_names = ("lr", "momentum", "dampening", "weight_decay")
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
+        refuse(differentiable=differentiable)
+        check_at_least_zero("learning rate", lr)
+        check_at_least_zero("momentum value", momentum)
+        check_at_least_zero("weight_decay value", weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def _update(self, group: Group, hyper: Tensor) -> None:
+        params = {"nesterov": group["nesterov"], "first": False, "maximize": group["maximize"]}
+        with_momentum = group["momentum"] != 0
+        velocity = None
+        for p in group["params"]:
+            g = p.grad
+            if g is None:
+                continue
+            if with_momentum:
+                state = self.state[p]
+                velocity = state.get("momentum_buffer")
+                if velocity is None:
+                    velocity = state["momentum_buffer"] = wrap(np.zeros_like(p._array))
+                    sgd_(p, g, velocity, hyper, {**params, "first": True})
+                    continue
+            sgd_(p, g, velocity, hyper, params)
