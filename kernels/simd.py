@@ -107,10 +107,10 @@ def multiply_add(builder, x, y, total):
 
 def first_lanes(builder, count, width):
     """The mask of the first ``count`` of ``width`` lanes; a count below 0 or above the width is allowed."""
-    kind = ir.VectorType(INDEX, width)
+    kind = ir.VectorType(ir.IntType(32), width)
+    count = builder.trunc(count, ir.IntType(32))
     single = builder.insert_element(ir.Constant(kind, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), None)
-    counts = builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), zeros)
+    counts = builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), ir.Constant(kind, None))
     return builder.icmp_signed("<", ir.Constant(kind, list(range(width))), counts)
 
 
@@ -142,6 +142,17 @@ def sum_lanes(builder, x):
         upper = [width + j if j < width else j for j in range(x.type.count)]
         x = builder.fadd(x, _shuffle(builder, x, x, upper))
     return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
+
+
+def function(module, name, arguments):
+    """The function ``name`` of 64-bit integers in ``module``, empty when first asked for; never inlined."""
+    name = name.replace(" ", "")
+    if name in module.globals:
+        return module.globals[name]
+    declared = ir.Function(module, ir.FunctionType(ir.VoidType(), [INDEX] * arguments), name)
+    declared.linkage = "linkonce_odr"  # several libraries may hold it
+    declared.attributes.add("noinline")
+    return declared
 
 
 def _shuffle(builder, x, y, lanes_):

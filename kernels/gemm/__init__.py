@@ -9,11 +9,12 @@ import numba
 import numpy as np
 from numba import types
 
-from .._jit import kernel, worth_threads
-from .blocking import NR_BYTES, PARALLEL
+from .._jit import worth_threads
+from ..simd import VECTOR_BYTES
+from .blocking import PARALLEL, WIDE
 from .macro import product, product_threaded
 
-DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+ALL = 1 << 62  # the end of a range of tasks that has them all
 
 
 def matmul(x, y, *, out=None):
@@ -23,23 +24,23 @@ def matmul(x, y, *, out=None):
     overlap the operands. Raises TypeError for dtypes other than two times float32 or float64, ValueError for shapes
     that do not match.
     """
-    kernels = _kernels(x, y)
-    if x.ndim != 2 or y.ndim != 2:
+    kernels = _KERNELS.get(x.dtype)
+    if kernels is None or x.dtype != y.dtype:
+        raise _dtype_error(x, y)
+    try:
+        m, k = x.shape
+        rows, n = y.shape
+    except ValueError:
         return _batched(kernels, x, y, out)
-    m, k = x.shape
-    n = y.shape[1]
-    if y.shape[0] != k:
+    if rows != k:
         raise ValueError(_mismatch(x, y))
-    if out is None:
-        result = np.empty((m, n), x.dtype)
-    else:
-        result = _target(out, (m, n), x, y)
+    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, y)
     if m and n:
         run = kernels.threaded if worth_threads(m * k * n, PARALLEL) else kernels.serial
-        if n == 1:
-            run(y.T, x.T, result.T, kernels.zeros, 0, 1, 0, 0, 0)
+        if n == 1:  # the few rows of the transpose go faster than one column
+            run(y.T, x.T, result.T, kernels.zeros, 0, 1, 0, 0, 0, 0, ALL)
         else:
-            run(x, y, result, kernels.zeros, 0, 1, 0, 0, 0)
+            run(x, y, result, kernels.zeros, 0, 1, 0, 0, 0, 0, ALL)
     return result if out is None or out is result else _copied(result, out)
 
 
@@ -49,7 +50,9 @@ def linear(x, w, b=None, *, out=None):
     ``out`` as in `matmul`. Raises TypeError for dtypes other than float32 or float64, the same for all three, and
     ValueError for shapes that do not match.
     """
-    kernels = _kernels(x, w)
+    kernels = _KERNELS.get(x.dtype)
+    if kernels is None or x.dtype != w.dtype:
+        raise _dtype_error(x, w)
     if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1]:
         raise ValueError(f"linear expects x of shape (m, k) and w of shape (n, k), got {x.shape} and {w.shape}")
     m, k = x.shape
@@ -57,13 +60,10 @@ def linear(x, w, b=None, *, out=None):
     bias, bias_column = kernels.zeros, 0
     if b is not None:
         bias, bias_column = _bias(b, n, x), x.itemsize
-    if out is None:
-        result = np.empty((m, n), x.dtype)
-    else:
-        result = _target(out, (m, n), x, w, bias)
+    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, w, bias)
     if m and n:
         run = kernels.threaded if worth_threads(m * k * n, PARALLEL) else kernels.serial
-        run(x, w.T, result, bias, bias_column, 1, 0, 0, 0)
+        run(x, w.T, result, bias, bias_column, 1, 0, 0, 0, 0, ALL)
     return result if out is None or out is result else _copied(result, out)
 
 
@@ -71,15 +71,11 @@ def linear(x, w, b=None, *, out=None):
 # Shapes, dtypes and outputs
 
 
-def _kernels(x, y):
-    """The kernels for the dtype of x and y."""
-    dtype = x.dtype
-    if dtype != y.dtype or dtype not in DTYPES:
-        raise TypeError(
-            f"the matrix product expects two arrays of float32 or two of float64, got {x.dtype} and {y.dtype}: "
-            "convert one with astype"
-        )
-    return _compiled(dtype)
+def _dtype_error(x, y):
+    return TypeError(
+        f"the matrix product expects two arrays of float32 or two of float64, got {x.dtype} and {y.dtype}: "
+        "convert one with astype"
+    )
 
 
 def _mismatch(x, y):
@@ -103,11 +99,21 @@ def _target(out, shape, *operands):
         raise ValueError(
             f"out is expected to have shape {shape} and dtype {operands[0].dtype}, got {out.shape} and {out.dtype}"
         )
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
-    if not out.flags.carray or any(np.may_share_memory(out, operand) for operand in operands):
+    if not out.flags.carray:
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
         return np.empty(shape, out.dtype)
+    for operand in operands:
+        if _overlap(out, operand):
+            return np.empty(shape, out.dtype)
     return out
+
+
+def _overlap(x, y):
+    """Whether two arrays may share memory; two that own theirs share it only when they are the same."""
+    if x.base is None and y.base is None:
+        return x is y
+    return np.may_share_memory(x, y)
 
 
 def _copied(result, out):
@@ -146,7 +152,7 @@ def _run_batch(kernels, x, y, out):
     (m, n), k = out.shape[-2:], x.shape[-1]
     run = kernels.threaded if worth_threads(count * m * k * n, PARALLEL) else kernels.serial
     first = (0,) * (x.ndim - 2)
-    run(x[first], y[first], out[first], kernels.zeros, 0, count, x_step, y_step, out_step)
+    run(x[first], y[first], out[first], kernels.zeros, 0, count, x_step, y_step, out_step, 0, ALL)
 
 
 def _collapses(x):
@@ -166,24 +172,26 @@ class _Kernels:
     """
 
     def __init__(self, dtype):
-        self.dtype = numba.from_dtype(dtype)
-        self.zeros = np.zeros(NR_BYTES // dtype.itemsize, dtype)
+        self.dtype = dtype
+        self.zeros = np.zeros(WIDE * VECTOR_BYTES // dtype.itemsize, dtype)
 
     @functools.cached_property
     def serial(self):
-        return self._compile(kernel(product))
+        return self._compiled(product)
 
     @functools.cached_property
     def threaded(self):
-        return self._compile(kernel(product_threaded, parallel=True))
+        return self._compiled(product_threaded)
 
-    def _compile(self, dispatcher):
-        operand = types.Array(self.dtype, 2, "A", readonly=True, aligned=False)
-        result = types.Array(self.dtype, 2, "A")
-        bias = types.Array(self.dtype, 1, "C", readonly=True, aligned=False)
-        dispatcher.compile((operand, operand, result, bias, *[types.intp] * 5))
+    def _compiled(self, dispatcher):
+        element = numba.from_dtype(self.dtype)
+        operand = types.Array(element, 2, "A", readonly=True, aligned=False)
+        result = types.Array(element, 2, "A")
+        bias = types.Array(element, 1, "C", readonly=True, aligned=False)
+        dispatcher.disable_compile(False)
+        dispatcher.compile((operand, operand, result, bias, *[types.intp] * 7))
         dispatcher.disable_compile()
         return dispatcher
 
 
-_compiled = functools.cache(_Kernels)
+_KERNELS = {dtype: _Kernels(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}

@@ -11,6 +11,10 @@ from ..simd import VECTOR_BITS, VECTOR_BYTES
 MR, NV = {512: (14, 2), 256: (6, 2), 128: (6, 2)}[VECTOR_BITS]
 NR_BYTES = NV * VECTOR_BYTES
 
+# Products of at most FEW_ROWS rows take tiles of WIDE vectors; where y has unit stride along k, DOTS columns at a time.
+FEW_ROWS, WIDE, DOTS = 3, 8, 8
+DOT_ROWS = 4
+
 # The depth of a block of k. A packed panel of y, KC rows of NR columns, stays in the first-level cache (32 KiB with
 # AVX-512) while the row tiles pass over it; where nothing is packed, long sums cost less than reloading the result.
 KC = 256

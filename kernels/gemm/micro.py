@@ -1,4 +1,4 @@
-"""The register tile: the innermost block of the matrix product, written as LLVM vectors.
+"""The register tiles: the innermost blocks of the matrix product, written as LLVM vectors.
 
 A tile is MR rows by NV vectors of the result, held in registers while the products along k are added to it. For each
 step of k it loads one row of y (NV vectors) and broadcasts one element of each of its rows of x:
@@ -9,7 +9,10 @@ step of k it loads one row of y (NV vectors) and broadcasts one element of each 
             total[i] += x[i, p] * row
 
 Both strides of x are free, so x may be transposed; y has unit stride along its columns. There is one LLVM function for
-each number of rows and vectors, so that fewer rows cost less; columns beyond the last are masked.
+each number of rows and vectors, so that fewer rows cost less; columns beyond the last are masked. Few rows take tiles
+of more vectors, which keep as many sums in flight and read longer pieces of y.
+
+Where x has few rows and both operands have unit stride along k, `dots` multiplies along k instead.
 """
 
 import llvmlite.ir as ir
@@ -17,54 +20,54 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from .. import simd
-from .blocking import MR, NV
+from .blocking import DOTS, FEW_ROWS, MR, NV, WIDE
 
 
 @intrinsic
-def tile(typingctx, dtype, rows, columns, k, x, x_row, x_column, y, y_row, start, start_row, out, out_row):
-    """out = start + x @ y for one tile of ``rows`` x ``columns``, at most MR x NR.
+def tiles(
+    typingctx, dtype, rows, columns, count, k, x, x_row, x_column, x_tile, y, y_row, start, start_row, out, out_row
+):
+    """out = start + x @ y for ``count`` tiles below one another, each of ``rows`` (<= MR) x ``columns`` (<= NR).
 
-    All but ``dtype`` are integers: sizes, addresses, and strides in bytes. ``start`` gives the initial sums: zeros, the
-    bias (row stride 0) or the result of the previous block of k. Where masks are not free, y must be readable to the
-    end of a whole vector.
+    All but ``dtype`` are integers: sizes, addresses, and strides in bytes; ``x_tile`` is the step from one tile's x to
+    the next one's. ``start`` gives the initial sums: zeros or the bias (row stride 0), or the result of the previous
+    block of k. Where masks are not free, y must be readable to the end of a whole vector. At most FEW_ROWS rows may
+    also have exactly WIDE vectors of columns.
     """
-    integers = [types.int64] * 12
 
     def generate(context, builder, signature, arguments):
         element = simd.ELEMENTS[signature.args[0].dtype]
-        rows, columns, *rest = arguments[1:]
-        _dispatch(builder, element, rows, columns, rest)
+        _dispatch(builder, element, arguments[1], arguments[2:])
         return context.get_dummy_value()
 
-    return types.void(dtype, *integers), generate
+    return types.void(dtype, *[types.int64] * 14), generate
 
 
-def _dispatch(builder, element, rows, columns, arguments):
+def _dispatch(builder, element, rows, arguments):
     """Call the function for this number of rows and of vectors."""
     width = simd.lanes(element)
+    columns = arguments[0]
     vectors = builder.sdiv(builder.add(columns, simd.constant(width - 1)), simd.constant(width))
-    case = builder.add(builder.mul(rows, simd.constant(NV)), vectors)
+    case = builder.add(builder.mul(rows, simd.constant(WIDE + 1)), vectors)
+    sizes = [(count, wide) for count in range(1, MR + 1) for wide in range(1, NV + 1)]
+    sizes += [(count, WIDE) for count in range(1, FEW_ROWS + 1)]
     done = builder.append_basic_block("tile.done")
     switch = builder.switch(case, done)
-    for count in range(1, MR + 1):
-        for wide in range(1, NV + 1):
-            block = builder.append_basic_block(f"tile.{count}x{wide}")
-            switch.add_case(simd.constant(count * NV + wide), block)
-            builder.position_at_end(block)
-            builder.call(_tile_function(builder.module, element, count, wide), [columns, *arguments])
-            builder.branch(done)
+    for count, wide in sizes:
+        block = builder.append_basic_block(f"tile.{count}x{wide}")
+        switch.add_case(simd.constant(count * (WIDE + 1) + wide), block)
+        builder.position_at_end(block)
+        builder.call(_tile_function(builder.module, element, count, wide), arguments)
+        builder.branch(done)
     builder.position_at_end(done)
 
 
 def _tile_function(module, element, rows, vectors):
     """The LLVM function of one tile size, defined in ``module`` when it is first asked for."""
-    name = f"tinygrad_fr.gemm.tile.{rows}x{vectors}.{simd.vector(element)}".replace(" ", "")
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [simd.INDEX] * 11), name)
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
-    _Tile(function, element, rows, vectors).emit()
+    name = f"tinygrad_fr.gemm.tile.{rows}x{vectors}"
+    function = simd.function(module, f"{name}.{simd.vector(element)}", 13)
+    if not function.blocks:
+        _Tile(function, element, rows, vectors).emit()
     return function
 
 
@@ -78,17 +81,36 @@ class _Tile:
         self.element, self.kind = element, simd.vector(element)
 
     def emit(self):
-        columns, k, x, x_row, x_column, y, y_row, start, start_row, out, out_row = self.function.args
-        pointers = [self.builder.inttoptr(address, simd.POINTER) for address in (x, y, start, out)]
-        x, y, start, out = pointers
+        """The loop over the tiles."""
+        builder = self.builder
+        columns, count, k, x, x_row, x_column, x_tile, y, y_row, start, start_row, out, out_row = self.function.args
         masks = self._masks(columns)
+        y = builder.inttoptr(y, simd.POINTER)
+        places = [builder.inttoptr(address, simd.POINTER) for address in (x, start, out)]
+        steps = [x_tile, self._times(start_row, self.rows), self._times(out_row, self.rows)]
+
+        entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("done")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        left, *phis = [builder.phi(value.type) for value in (count, *places)]
+        for phi, value in zip((left, *phis), (count, *places), strict=True):
+            phi.add_incoming(value, entry)
+        x, start, out = phis
         totals = self._load_rows(start, start_row, masks)
         totals = self._accumulate(totals, k, x, x_row, x_column, y, y_row, masks if simd.FREE_MASKS else None)
         self._store_rows(totals, out, out_row, masks)
-        self.builder.ret_void()
+        fewer = builder.sub(left, simd.constant(1))
+        left.add_incoming(fewer, builder.block)
+        for phi, step in zip(phis, steps, strict=True):
+            phi.add_incoming(simd.offset(builder, phi, step), builder.block)
+        builder.cbranch(builder.icmp_signed(">", fewer, simd.constant(0)), loop, done)
+        builder.position_at_end(done)
+        builder.ret_void()
 
     def _masks(self, columns):
-        """One mask a vector: all but the last are full, and are not masked."""
+        """One mask a vector: all but the last are full, and are not masked; wide tiles are full."""
+        if self.vectors == WIDE:
+            return [None] * WIDE
         width = self.kind.count
         left = self.builder.sub(columns, simd.constant(width * (self.vectors - 1)))
         return [None] * (self.vectors - 1) + [simd.first_lanes(self.builder, left, width)]
@@ -112,13 +134,12 @@ class _Tile:
         return self.builder.mul(stride, simd.constant(count))
 
     def _accumulate(self, totals, k, x, x_row, x_column, y, y_row, masks):
-        """The loop over k. Its state: the steps left, the row of y, the row pointers of x, and the sums."""
+        """The loop over k. Its state: the steps left, the row of y, some row pointers of x, and the sums."""
         builder = self.builder
-        entry = builder.block
-        loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
         groups = _row_groups(self.rows)
         bases = [simd.offset(builder, x, self._times(x_row, first)) for first in groups]
         multiples = {n: self._times(x_row, n) for n in (1, 2, 4, 8)}
+        entry, loop, done = builder.block, builder.append_basic_block("step"), builder.append_basic_block("sums")
         builder.cbranch(builder.icmp_signed(">", k, simd.constant(0)), loop, done)
 
         builder.position_at_end(loop)
@@ -129,17 +150,12 @@ class _Tile:
         left, y, bases, sums = phis[0], phis[1], phis[2 : 2 + len(bases)], phis[2 + len(bases) :]
 
         row = self._load_row(y, masks or [None] * self.vectors)
-        places = {}
-        bases = [simd.opaque(builder, base) for base in bases]
-        for base, (first, members) in zip(bases, groups.items(), strict=True):
-            for i in members:
-                places[i] = base if i == first else simd.offset(builder, base, multiples[i - first])
+        places = self._row_places(bases, groups, multiples)
         updated = []
         for i in range(self.rows):
             scalar = simd.broadcast(builder, simd.load(builder, places[i], self.element))
             for v, elements in enumerate(row):
-                total = sums[i * self.vectors + v]
-                updated.append(simd.multiply_add(builder, scalar, elements, total))
+                updated.append(simd.multiply_add(builder, scalar, elements, sums[i * self.vectors + v]))
 
         left = builder.sub(left, simd.constant(1))
         moved = [simd.offset(builder, base, x_column) for base in bases]
@@ -154,6 +170,19 @@ class _Tile:
             result.add_incoming(final, loop)
         return results
 
+    def _row_places(self, bases, groups, multiples):
+        """The pointers to one element of each row of x.
+
+        The bases are made opaque: LLVM would otherwise derive each row's pointer from the row before, a chain of
+        additions that takes longer than the products.
+        """
+        places = [None] * self.rows
+        for base, (first, members) in zip(bases, groups.items(), strict=True):
+            base = simd.opaque(self.builder, base)
+            for i in members:
+                places[i] = base if i == first else simd.offset(self.builder, base, multiples[i - first])
+        return places
+
 
 def _row_groups(rows):
     """Cover the rows with few base pointers: {first row: the rows 0, 1, 2, 4 or 8 strides after it}.
@@ -166,3 +195,80 @@ def _row_groups(rows):
         groups[first] = [i for i in left if i - first in (0, 1, 2, 4, 8)]
         left = [i for i in left if i not in groups[first]]
     return groups
+
+
+@intrinsic
+def dots(typingctx, dtype, count, k, x, y, y_step, start, out):
+    """out[j] = start[j] + sum(x[p] * y[j, p] for p < k) for ``count`` vectors y[j] that lie ``y_step`` bytes apart.
+
+    ``count`` is DOTS or 1. All but ``dtype`` are integers: sizes, addresses and a stride.
+    """
+
+    def generate(context, builder, signature, arguments):
+        element = simd.ELEMENTS[signature.args[0].dtype]
+        with builder.if_else(builder.icmp_signed("==", arguments[1], simd.constant(DOTS))) as (many, one):
+            with many:
+                builder.call(_dots_function(builder.module, element, DOTS), arguments[2:])
+            with one:
+                builder.call(_dots_function(builder.module, element, 1), arguments[2:])
+        return context.get_dummy_value()
+
+    return types.void(dtype, *[types.int64] * 7), generate
+
+
+def _dots_function(module, element, count):
+    function = simd.function(module, f"tinygrad_fr.gemm.dots.{count}.{simd.vector(element)}", 6)
+    if not function.blocks:
+        _Dots(function, element, count).emit()
+    return function
+
+
+class _Dots:
+    """Emits the body of `dots`: a vector of partial sums for each y[j], added up at the end."""
+
+    def __init__(self, function, element, count):
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.function, self.count = function, count
+        self.element, self.kind = element, simd.vector(element)
+
+    def emit(self):
+        builder = self.builder
+        k, *addresses = self.function.args
+        y_step = addresses.pop(2)
+        x, y, start, out = (builder.inttoptr(address, simd.POINTER) for address in addresses)
+        rows = [simd.offset(builder, y, builder.mul(y_step, simd.constant(j))) for j in range(self.count)]
+        whole = builder.sub(k, builder.srem(k, simd.constant(self.kind.count)))
+        sums = self._whole_vectors(whole, x, rows)
+        mask = simd.first_lanes(builder, builder.sub(k, whole), self.kind.count)
+        sums = self._add(sums, whole, x, rows, mask)
+        for j, total in enumerate(sums):
+            first = simd.load(builder, self._item(start, j), self.element)
+            simd.store(builder, builder.fadd(first, simd.sum_lanes(builder, total)), self._item(out, j))
+        builder.ret_void()
+
+    def _item(self, pointer, index):
+        return self.builder.gep(pointer, [simd.constant(index)], source_etype=self.element)
+
+    def _add(self, sums, index, x, rows, mask=None):
+        """The sums with one more vector of products each, from ``index`` on."""
+        pieces = [self.builder.gep(pointer, [index], source_etype=self.element) for pointer in (x, *rows)]
+        left, *right = [simd.load(self.builder, piece, self.kind, mask) for piece in pieces]
+        return [simd.multiply_add(self.builder, left, one, total) for one, total in zip(right, sums, strict=True)]
+
+    def _whole_vectors(self, whole, x, rows):
+        builder = self.builder
+        entry, loop, done = builder.block, builder.append_basic_block("step"), builder.append_basic_block("rest")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        index, *sums = [builder.phi(kind) for kind in (simd.INDEX, *[self.kind] * self.count)]
+        body = builder.append_basic_block("vector")
+        builder.cbranch(builder.icmp_signed("<", index, whole), body, done)
+
+        builder.position_at_end(body)
+        following = builder.add(index, simd.constant(self.kind.count)), *self._add(sums, index, x, rows)
+        for phi, value in zip((index, *sums), following, strict=True):
+            phi.add_incoming(ir.Constant(phi.type, None if phi is not index else 0), entry)
+            phi.add_incoming(value, body)
+        builder.branch(loop)
+        builder.position_at_end(done)
+        return sums

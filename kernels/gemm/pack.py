@@ -5,14 +5,15 @@ the same cache lines and pages, and costs one pass for many uses.
 """
 
 import llvmlite.ir as ir
+import numba
 from numba.core import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
 from .. import simd
 from .._jit import kernel
 from ..simd import FREE_MASKS, VECTOR_BYTES
 
-inlined = register_jitable(inline="always")
+inlined = numba.njit(inline="always")
 
 
 @kernel
@@ -105,12 +106,9 @@ def transpose_block(typingctx, dtype, source, source_row, rows, target, target_r
 
 def _transpose_function(module, element):
     kind = simd.vector(element)
-    name = f"tinygrad_fr.gemm.transpose.{kind}".replace(" ", "")
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [simd.INDEX] * 5), name)
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
+    function = simd.function(module, f"tinygrad_fr.gemm.transpose.{kind}", 5)
+    if function.blocks:
+        return function
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     source, source_row, rows, target, target_row = function.args
     source, target = builder.inttoptr(source, simd.POINTER), builder.inttoptr(target, simd.POINTER)

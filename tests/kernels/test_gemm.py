@@ -100,7 +100,7 @@ def test_large_products(m, k, n, transposed, dtype):
 
 def test_the_large_products_reach_both_kinds_of_packing():
     x, y = np.empty((700, 600), np.float32).T, np.empty((700, 600), np.float32)
-    plan = macro.plan_of(macro.shape_of(x, y, np.empty((600, 600), np.float32), 0))
+    plan = macro.plan_of.py_func(macro.shape_of.py_func(x, y, np.empty((600, 600), np.float32), 0))
     assert plan.pack_x
     assert plan.pack_y
 
