@@ -5,6 +5,7 @@ with a gradient pending has received all of it: a heap of numbers gives a topolo
 graph first. Nothing here recurses; a chain of a million ops is a loop.
 """
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
@@ -41,7 +42,7 @@ def backward(
 ) -> None:
     """Add the gradients of ``tensors`` to the ``.grad`` of the leaves they were computed from (or of ``inputs``)."""
     roots = _as_tuple(tensors)
-    seeds = _seeds(roots, _as_tuple(grad_tensors, len(roots)))
+    seeds = _seeds(roots, grad_tensors)
     targets = None if inputs is None else _as_tuple(inputs)
     if targets == ():
         raise RuntimeError("'inputs' argument to backward() cannot be empty.")
@@ -96,7 +97,7 @@ def grad(
     for tensor in targets:
         if not tensor._requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    seeds = _seeds(roots, _as_tuple(grad_outputs, len(roots)))
+    seeds = _seeds(roots, grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
     found, _ = _propagate(roots, seeds, keep, create_graph, targets)
     results = []
@@ -113,38 +114,45 @@ def grad(
     return tuple(results)
 
 
-def _as_tuple(value: Any, length: int = 1) -> tuple[Any, ...]:
-    if value is None:
-        return (None,) * length
+def _as_tuple(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
-def _seeds(roots: Iterable[Tensor], given: Sequence[Any]) -> list[Any]:
-    """The gradient to start from at each root: the given Tensor, or a 1 for a single element."""
-    seeds = []
-    for i, (root, seed) in enumerate(zip(roots, given, strict=True)):
-        if not root._requires_grad:
-            raise RuntimeError(
-                f"element {i} of tensors does not require grad and does not have a grad_fn: no tensor that it was "
-                "computed from has requires_grad=True, or it was computed under no_grad()"
-            )
-        if seed is None:
-            array = root._array
-            if array.size != 1:
-                raise RuntimeError(
-                    "grad can be implicitly created only for scalar outputs: this one has shape "
-                    f"{list(root.shape)}; reduce it (.sum() or .mean()) or pass the gradient"
-                )
-            seed = np.full_like(array, 1) if array.ndim else array.dtype.type(1)
-        elif not isinstance(seed, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(seed).__name__}")
-        elif seed._array.shape != root._array.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {list(seed.shape)} and output[{i}] has a shape "
-                f"of {list(root.shape)}."
-            )
-        seeds.append(seed)
-    return seeds
+def _seeds(roots: tuple[Tensor, ...], given: Any) -> list[Any]:
+    """The gradient to start from at each root."""
+    if given is None:
+        return [_seed(i, root, None) for i, root in enumerate(roots)]
+    given = _as_tuple(given)
+    if len(given) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    return [_seed(i, root, each) for i, (root, each) in enumerate(zip(roots, given, strict=True))]
+
+
+def _seed(i: int, root: Tensor, given: Any) -> Any:
+    """The gradient to start from at root number ``i``: the given Tensor, or a 1 for a single element."""
+    if not root._requires_grad:
+        raise RuntimeError(
+            f"element {i} of tensors does not require grad and does not have a grad_fn: no tensor that it was "
+            "computed from has requires_grad=True, or it was computed under no_grad()"
+        )
+    array = root._array
+    if given is None:
+        if array.ndim == 0:
+            return array.dtype.type(1)
+        if array.size == 1:
+            return np.full_like(array, 1)
+        raise RuntimeError(
+            "grad can be implicitly created only for scalar outputs: this one has shape "
+            f"{list(root.shape)}; reduce it (.sum() or .mean()) or pass the gradient"
+        )
+    if not isinstance(given, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
+    if given._array.shape != array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {list(given.shape)} and output[{i}] has a shape "
+            f"of {list(root.shape)}."
+        )
+    return given
 
 
 def _edge(tensor: Tensor) -> Edge:
@@ -161,45 +169,148 @@ def _propagate(roots, seeds, keep: bool, create_graph: bool, targets) -> tuple[d
     Gradients travel as bare arrays, unless a graph of them is wanted or somebody listens: then as Tensors.
     """
     mode = thread.mode
-    flow = _TensorFlow(create_graph) if create_graph or mode.recorder is not None else _ArrayFlow()
     wanted = None if targets is None else {_edge(tensor) for tensor in targets}
     useful = None if wanted is None else _leading_to(wanted, roots)
-    pending: dict[Edge, Any] = flow.pending
-    heap = flow.heap
+    as_tensors = create_graph or mode.recorder is not None
     thread.mode = mode.with_grad if create_graph else mode.without_grad
-    found: dict[Edge, Any] = {}
     try:
-        for root, seed in zip(roots, seeds, strict=True):
-            flow.start(_edge(root), seed)
-        while heap:
-            node = heappop(heap)[1]
-            g = pending.pop(node)
-            if node.hooks is not None:
-                g = _tell(flow, node, g)
-            parents = node.parents
-            if wanted is not None:
-                if node in wanted:
-                    found[node] = g
-                parents = [each if each in useful else None for each in parents]
-                if all(each is None for each in parents):
-                    continue
-            if node.__class__ is OutputNode:
-                _into_place(flow, node, g)
-                continue
-            if node.counters or node.saved is None:
-                node.check_unchanged()
-            flow.run(node, parents, g)
-            if not keep and node.counters:
-                node.saved = None
-        for leaf, g in pending.items():
-            if leaf._extra is not None and "hooks" in leaf._extra:
-                g = flow.unwrap(hooks.run(leaf._extra["hooks"], flow.wrap(g)))
-                flow.fresh.discard(leaf)
-            if wanted is None or leaf in wanted:
-                found[leaf] = g
+        if as_tensors:
+            return _flow_of_tensors(roots, seeds, keep, create_graph, wanted, useful), set()
+        return _flow_of_arrays(roots, seeds, keep, wanted, useful)
     finally:
         thread.mode = mode
-    return found, flow.fresh
+
+
+def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge, Any], set[Edge]]:
+    """Gradients as NumPy arrays; a 0-d one is a NumPy number, which computes ten times faster.
+
+    This is the inner loop of backward: plain, not short. A gradient is fresh when its array was made for one edge
+    alone, so that a second gradient may be added to it in place and a leaf may keep it.
+    """
+    pending: dict[Edge, Any] = {}  # what has arrived at an edge
+    heap: list[tuple[int, Node]] = []  # the nodes among the edges, the newest first
+    fresh: set[Edge] = set()
+    found: dict[Edge, Any] = {}
+    quietly = thread.mode.quietly
+    for root, seed in zip(roots, seeds, strict=True):
+        edge, g = root._node or root, seed._array if isinstance(seed, Tensor) else seed
+        if edge in pending:
+            g = pending[edge] + g
+        elif root._node is not None:
+            heappush(heap, (edge.number, edge))
+        pending[edge] = g
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if node.hooks is not None:
+            g = _tell(node, wrap(np.asarray(g)), True)._array
+        parents = node.parents
+        if wanted is not None:
+            if node in wanted:
+                found[node] = g
+            parents = [each if each in useful else None for each in parents]
+            if all(each is None for each in parents):
+                continue
+        if node.__class__ is OutputNode:
+            _into_place(pending, heap, node, g)
+            continue
+        saved = node.saved
+        if node.counters or saved is None:
+            node.check_unchanged()
+        rules = node.op.array_rules
+        if rules is None:
+            gradients = node.op.array_gradients(node, parents, g)
+        else:
+            if g.__class__ is not _ndarray:
+                saved = [value[()] if value.__class__ is _ndarray else value for value in saved]
+            gradients = quietly(rules, parents, g, saved)
+        for parent, gradient in zip(parents, gradients):  # noqa: B905 - strict=True takes its time
+            if parent is None or gradient is None:
+                continue
+            is_node = parent.__class__ is Node or isinstance(parent, Node)
+            shape = parent.shape if is_node else parent._array.shape
+            if gradient.shape != shape:
+                gradient = sum_to(np.asarray(gradient), shape)
+            before = pending.get(parent)
+            if before is None:
+                pending[parent] = gradient
+                if is_node:
+                    heappush(heap, (parent.number, parent))
+                # made by the rule for this parent alone: neither passed on, nor a view, nor a saved value
+                if gradient.__class__ is _ndarray and gradient is not g and gradient.base is None:
+                    for value in saved:
+                        if value is gradient:
+                            break
+                    else:
+                        fresh.add(parent)
+            elif parent in fresh:
+                quietly(_add, before, gradient, before)
+            else:
+                total = pending[parent] = quietly(_plus, before, gradient)
+                if total.__class__ is _ndarray:
+                    fresh.add(parent)
+        if not keep and node.counters:
+            node.saved = None
+    for leaf, g in pending.items():
+        if leaf._extra is not None and "hooks" in leaf._extra:
+            g = hooks.run(leaf._extra["hooks"], wrap(np.asarray(g)))._array
+            fresh.discard(leaf)
+        if wanted is None or leaf in wanted:
+            found[leaf] = g
+    return found, fresh
+
+
+_ndarray = np.ndarray
+_add = np.add
+_plus = operator.add
+
+
+def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, useful) -> dict[Edge, Any]:
+    """Gradients as Tensors, computed by op calls, which record a graph where one is wanted."""
+    pending: dict[Edge, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    found: dict[Edge, Any] = {}
+
+    def deliver(edge: Edge, g: Tensor) -> None:
+        is_node = isinstance(edge, Node)
+        shape = edge.shape if is_node else edge._array.shape
+        if g._array.shape != shape:
+            g = g.sum_to_size(shape)
+        before = pending.get(edge)
+        if before is None and is_node:
+            heappush(heap, (edge.number, edge))
+        pending[edge] = g if before is None else before + g
+
+    for root, seed in zip(roots, seeds, strict=True):
+        seed = seed if isinstance(seed, Tensor) else wrap(np.asarray(seed))
+        deliver(_edge(root), seed if create_graph else seed.detach())
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if node.hooks is not None:
+            g = _tell(node, g, False)
+        parents = node.parents
+        if wanted is not None:
+            if node in wanted:
+                found[node] = g
+            parents = [each if each in useful else None for each in parents]
+            if all(each is None for each in parents):
+                continue
+        if node.__class__ is OutputNode:
+            _into_place(pending, heap, node, g)
+            continue
+        node.check_unchanged()
+        for parent, gradient in zip(parents, node.op.tensor_gradients(node, parents, g, create_graph), strict=True):
+            if parent is not None and gradient is not None:
+                deliver(parent, gradient)
+        if not keep and node.counters:
+            node.saved = None
+    for leaf, g in pending.items():
+        if leaf._extra is not None:
+            g = hooks.run(leaf._extra.get("hooks"), g)
+        if wanted is None or leaf in wanted:
+            found[leaf] = g
+    return found
 
 
 def _leading_to(wanted: set[Edge], roots: Iterable[Tensor]) -> set[Any]:
@@ -218,26 +329,24 @@ def _leading_to(wanted: set[Edge], roots: Iterable[Tensor]) -> set[Any]:
     return useful
 
 
-def _into_place(flow: Any, node: OutputNode, g: Any) -> None:
+def _into_place(pending: dict[Edge, Any], heap: list[tuple[int, Node]], node: OutputNode, g: Any) -> None:
     """Put the gradient of one of several results among those of the op."""
     parent = node.parents[0]
-    gathered = flow.pending.get(parent)
+    gathered = pending.get(parent)
     if gathered is None:
-        gathered = flow.pending[parent] = [None] * len(parent.shape)
-        heappush(flow.heap, (parent.number, parent))
+        gathered = pending[parent] = [None] * len(parent.shape)
+        heappush(heap, (parent.number, parent))
     gathered[node.index] = g
 
 
-def _tell(flow: Any, node: Node, g: Any) -> Any:
-    """Run the hooks of a node's gradient; leave it on the tensor that asked to retain it."""
-    told = hooks.run(node.hooks, flow.wrap(g))
+def _tell(node: Node, g: Tensor, copy: bool) -> Tensor:
+    """Run the hooks of a node's gradient; leave it (a copy) on the tensor that asked to retain it."""
+    g = hooks.run(node.hooks, g)
     tensor = None if node.retaining is None else node.retaining()
     if tensor is not None:
-        before = tensor.grad
-        tensor.grad = wrap(told._array.copy()) if isinstance(flow, _ArrayFlow) else told
-        if before is not None:
-            tensor.grad = before + tensor.grad
-    return flow.unwrap(told)
+        kept = wrap(g._array.copy()) if copy else g
+        tensor.grad = kept if tensor.grad is None else tensor.grad + kept
+    return g
 
 
 def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
@@ -253,7 +362,7 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
         elif before._requires_grad:
             leaf.grad = before + wrap(np.asarray(array))
         else:
-            np.add(before._array, array, out=before._array)
+            thread.mode.quietly(_add, before._array, array, before._array)
             if before._version is not None:
                 before._version[0] += 1
     if leaf._extra is not None:
@@ -261,109 +370,8 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
             hook(leaf)
 
 
-class _ArrayFlow:
-    """Gradients as NumPy arrays; a 0-d one is a NumPy number, which computes ten times faster."""
-
-    def __init__(self):
-        self.pending: dict[Edge, Any] = {}  # what has arrived at an edge
-        self.heap: list[tuple[int, Node]] = []  # the nodes among them, the newest first
-        self.fresh: set[Edge] = set()  # edges whose gradient belongs to nobody else, and may be added to in place
-
-    def start(self, edge: Edge, seed: Any) -> None:
-        g = seed._array if isinstance(seed, Tensor) else seed
-        before = self.pending.get(edge)
-        if before is None and isinstance(edge, Node):
-            heappush(self.heap, (edge.number, edge))
-        self.pending[edge] = g if before is None else before + g
-
-    def wrap(self, g: Any) -> Tensor:
-        return wrap(np.asarray(g))
-
-    def unwrap(self, g: Tensor) -> Any:
-        return g._array
-
-    def run(self, node: Node, parents: Any, g: Any) -> None:
-        """Hand the gradients of the inputs of ``node`` on. This is the inner loop of backward: plain, not short."""
-        op, saved, pending = node.op, node.saved, self.pending
-        rules = op.array_rules
-        if rules is None:
-            gradients = op.array_gradients(node, parents, g)
-        else:
-            if g.__class__ is not _ndarray:
-                saved = [value[()] if value.__class__ is _ndarray else value for value in saved]
-            gradients = [None if parent is None else rule(g, saved) for parent, rule in zip(parents, rules)]  # noqa: B905
-        for parent, gradient in zip(parents, gradients):  # noqa: B905 - strict=True takes its time
-            if parent is None or gradient is None:
-                continue
-            is_node = isinstance(parent, Node)
-            shape = parent.shape if is_node else parent._array.shape
-            if gradient.shape != shape:
-                gradient = sum_to(np.asarray(gradient), shape)
-            before = pending.get(parent)
-            if before is None:
-                pending[parent] = gradient
-                if is_node:
-                    heappush(self.heap, (parent.number, parent))
-                # made by the rule for this parent alone: neither passed on, nor a view, nor a saved value
-                if gradient.__class__ is _ndarray and gradient is not g and gradient.base is None:
-                    for value in saved:
-                        if value is gradient:
-                            break
-                    else:
-                        self.fresh.add(parent)
-            elif parent in self.fresh:
-                _add(before, gradient, before)
-            else:
-                total = pending[parent] = before + gradient
-                if total.__class__ is _ndarray:
-                    self.fresh.add(parent)
-
-
-class _TensorFlow:
-    """Gradients as Tensors, computed by op calls, which record a graph where one is wanted."""
-
-    def __init__(self, create_graph: bool):
-        self.create_graph = create_graph
-        self.pending: dict[Edge, Any] = {}
-        self.heap: list[tuple[int, Node]] = []
-        self.fresh: set[Edge] = set()
-
-    def start(self, edge: Edge, seed: Any) -> None:
-        if not isinstance(seed, Tensor):
-            seed = wrap(np.asarray(seed))
-        self._deliver(edge, seed if self.create_graph else seed.detach())
-
-    def wrap(self, g: Tensor) -> Tensor:
-        return g
-
-    def unwrap(self, g: Tensor) -> Tensor:
-        return g
-
-    def run(self, node: Node, parents: Any, g: Any) -> None:
-        """Hand the gradients of the inputs of ``node`` on."""
-        gradients = node.op.tensor_gradients(node, parents, g, self.create_graph)
-        for parent, gradient in zip(parents, gradients, strict=True):
-            if parent is not None and gradient is not None:
-                self._deliver(parent, gradient)
-
-    def _deliver(self, edge: Edge, g: Tensor) -> None:
-        """Add ``g`` to what has arrived at ``edge``."""
-        is_node = isinstance(edge, Node)
-        shape = edge.shape if is_node else edge._array.shape
-        if g._array.shape != shape:
-            g = g.sum_to_size(shape)
-        before = self.pending.get(edge)
-        if before is None and is_node:
-            heappush(self.heap, (edge.number, edge))
-        self.pending[edge] = g if before is None else before + g
-
-
-_ndarray = np.ndarray
-_add = np.add
-
-
 def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum ``g`` over the axes along which an input of ``shape`` was broadcast."""
     extra = g.ndim - len(shape)
     axes = tuple(i for i in range(g.ndim) if i < extra or (shape[i - extra] == 1 and g.shape[i] != 1))
-    return _sum_array(g, axes).reshape(shape) if axes else g.reshape(shape)
+    return thread.mode.quietly(_sum_array, g, axes).reshape(shape) if axes else g.reshape(shape)

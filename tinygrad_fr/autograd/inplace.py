@@ -28,7 +28,7 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
                 "Make the view outside no_grad, or write under no_grad."
             )
         inputs, saved_arrays = _keep_old_values(inputs, arrays)
-    op.forward(*arrays, **params, out=target._array)
+    mode.quietly(op.forward, *arrays, **params, out=target._array)
     bump(target)
     if records:
         node = record(op, inputs, saved_arrays, target._array, (), params, target._version)

@@ -1,18 +1,32 @@
 """What a thread does with op calls: record gradients or not, inference, and who listens to every call."""
 
+import contextvars
 import functools
 import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 class Mode:
-    """An immutable setting of one thread. ``recorder(name, inputs, params, outputs)`` hears every op call."""
+    """An immutable setting of one thread. ``recorder(name, inputs, params, outputs)`` hears every op call.
 
-    def __init__(self, grad: bool = True, inference: bool = False, recorder: Callable[..., None] | None = None):
+    ``quietly(function, *arguments)`` calls without NumPy's warnings of overflow and the like: infinity and NaN are
+    ordinary results here. It is a context whose error state is "ignore", at a twentieth of the price of ``np.errstate``;
+    as it cannot be entered twice, nothing that is called quietly may call an op.
+    """
+
+    def __init__(self, grad: bool, inference: bool, recorder: Callable[..., None] | None, quietly: Callable[..., Any]):
         self.grad = grad
         self.inference = inference
         self.recorder = recorder
+        self.quietly = quietly
+
+    def replace(self, **changes: Any) -> "Mode":
+        """This mode with some settings changed."""
+        now = {"grad": self.grad, "inference": self.inference, "recorder": self.recorder, "quietly": self.quietly}
+        return Mode(**(now | changes))
 
     @functools.cached_property
     def with_grad(self) -> "Mode":
@@ -24,13 +38,16 @@ class Mode:
         """This mode, recording no graph."""
         return self.replace(grad=False) if self.grad else self
 
-    def replace(self, **changes: Any) -> "Mode":
-        """This mode with some settings changed."""
-        return Mode(**{"grad": self.grad, "inference": self.inference, "recorder": self.recorder, **changes})
-
 
 class _Thread(threading.local):
-    mode = Mode()  # every thread starts here
+    """``thread.mode`` is the mode of the thread that asks."""
+
+    mode: Mode
+
+    def __init__(self):
+        context = contextvars.Context()
+        context.run(np.seterr, all="ignore")
+        self.mode = Mode(grad=True, inference=False, recorder=None, quietly=context.run)
 
 
 thread = _Thread()

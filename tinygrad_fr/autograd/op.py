@@ -16,7 +16,7 @@ from . import dtypes
 from .dtypes import F32, F64
 from .mode import thread
 from .node import Node
-from .tensor import Tensor, wrap
+from .tensor import Tensor, make, wrap
 from .views import enter
 
 RESULT = "result"
@@ -25,26 +25,27 @@ RESULT = "result"
 class Rule:
     """The derivative for one input: ``function(g, ...)``, and the places in ``saved`` that its arguments stand at."""
 
-    __slots__ = ("function", "names", "on_arrays", "places", "run")
+    __slots__ = ("function", "names", "on_arrays", "places")
 
     def __init__(self, function: Callable[..., Any], on_arrays: bool):
         self.function = function
         self.names = tuple(inspect.signature(function).parameters)[1:]
         self.on_arrays = on_arrays
         self.places: tuple[int, ...] = ()
-        self.run = function
 
-    def stand_at(self, places: tuple[int, ...]) -> None:
-        """Where in ``saved`` the arguments stand; ``run(g, saved)`` reads them there."""
-        self.places = places
-        function = self.function
-        if len(places) == 0:
-            self.run = lambda g, saved: function(g)
-        elif len(places) == 1:
-            (only,) = places
-            self.run = lambda g, saved: function(g, saved[only])
-        else:
-            self.run = lambda g, saved: function(g, *[saved[place] for place in places])
+    def run(self, g: Any, saved: Sequence[Any]) -> Any:
+        """The gradient, from that of the result and what the call saved."""
+        return self.function(g, *[saved[place] for place in self.places])
+
+
+def _all_at_once(rules: Sequence[Rule]) -> Callable[..., Any]:
+    """``run(parents, g, saved)``, the gradients by all ``rules``, written out as one expression: it is called often."""
+    calls = []
+    for i, rule in enumerate(rules):
+        arguments = "".join(f", saved[{place}]" for place in rule.places)
+        calls.append(f"None if parents[{i}] is None else rule{i}(g{arguments}), ")
+    functions = {f"rule{i}": rule.function for i, rule in enumerate(rules)}
+    return eval(f"lambda parents, g, saved: ({''.join(calls)})", functions)
 
 
 class Op:
@@ -69,8 +70,8 @@ class Op:
         # For `unary` and `binary`: which of (input, result), or (x, y, result), are saved, by the inputs that want a
         # gradient: 1 the first, 2 the second, 3 both.
         self.saves: list[tuple[bool, ...]] = [(False,) * (len(self.inputs) + 1)] * 4
-        # Every rule as run(g, saved), where all are written in operators alone and nothing is fused.
-        self.array_rules: tuple[Callable[..., Any], ...] | None = None
+        # All rules as run(parents, g, saved), where all are written in operators alone and nothing is fused.
+        self.array_rules: Callable[..., Any] | None = None
         self._plans: dict[tuple[bool, ...], Plan] = {}
 
     # --- declaring derivatives -----------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class Op:
         known = [*self.slots]
         known += [name for name in rule.names if name not in known]
         self.slots = tuple(known)
-        rule.stand_at(tuple(known.index(name) for name in rule.names))
+        rule.places = tuple(known.index(name) for name in rule.names)
         self.differentiable = True
         return rule
 
@@ -124,7 +125,7 @@ class Op:
             names = everywhere.union(*[rule.names for i, rule in enumerate(rules) if rule and needs >> i & 1])
             self.saves[needs] = tuple(name in names for name in (*self.inputs, RESULT))
         plain = self.backward is None and not self.variadic and all(rule and rule.on_arrays for rule in rules)
-        self.array_rules = tuple([rule.run for rule in rules if rule]) if plain else None
+        self.array_rules = _all_at_once([rule for rule in rules if rule]) if plain else None
 
     # --- what a call saves ---------------------------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ class Op:
 
     # --- applying them -------------------------------------------------------------------------------------------
 
-    def array_gradients(self, node: Node, parents: Any, g: np.ndarray) -> Sequence[Any]:
+    def array_gradients(self, node: Node, parents: Any, g: Any) -> Sequence[Any]:
         """The gradient of each input in ``parents`` as an array, or None; no graph is recorded."""
         saved = node.saved
         if self.backward is not None:
@@ -152,7 +153,7 @@ class Op:
             if parent is None or rule is None:
                 gradients.append(None)
             elif rule.on_arrays:
-                gradients.append(rule.run(g, saved))
+                gradients.append(thread.mode.quietly(rule.run, g, saved))
             else:
                 values = [_as_constant(saved[place]) for place in rule.places]
                 gradient = rule.function(wrap(np.asarray(g)), *self._with_position(rule, values, i))
@@ -307,22 +308,17 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if op.kind:
         inputs = prepare(op, inputs)
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
+    mode = thread.mode
     kept = ()
     if op.keeps:
-        array, *kept = op.forward(*arrays, **params)
+        array, *kept = mode.quietly(op.forward, *arrays, **params)
     else:
-        array = op.forward(*arrays, **params)
-    out = wrap(array)
-    mode = thread.mode
+        array = mode.quietly(op.forward, *arrays, **params)
+    version = None if mode.inference else [0]
+    node = record(op, inputs, arrays, array, kept, params, version) if mode.grad and op.differentiable else None
+    out = make(array, node, version)
     if op.view:
         enter(inputs[0], out, op, params, mode.grad)
-    if mode.grad and op.differentiable:
-        node = record(op, inputs, arrays, array, kept, params, out._version)
-        if node is not None:
-            out._node = node
-            out._requires_grad = True
-    elif mode.inference:
-        out._version = None
     if mode.recorder is not None:
         mode.recorder(op.name, inputs, params, out)
     return out
@@ -434,22 +430,18 @@ def unary(kind: str = "float"):
                 return apply(made, (input,), {})
             if only_float and x.dtype is not F32 and x.dtype is not F64:
                 return apply(made, (input,), {})
-            y = forward(x)
-            out = wrap(y)
             mode = thread.mode
+            y = mode.quietly(forward, x)
+            node, version = None, [0]
             if input._requires_grad and mode.grad and made.differentiable:
-                keep_x, keep_y = saves[1]
-                if keep_x:
+                save_x, save_y = saves[1]
+                if save_x:
                     counter = input._version or _refuse_inference(made, input)
-                    node = Node(
-                        made, (input._node or input,), (x, y if keep_y else None), (counter,), counter[0], y.shape
-                    )
+                    saved = (x, y if save_y else None)
+                    node = Node(made, (input._node or input,), saved, (counter,), counter[0], y.shape)
                 else:
-                    node = Node(made, (input._node or input,), (None, y), (out._version,), 0, y.shape)
-                out._node = node
-                out._requires_grad = True
-            elif mode.inference:
-                out._version = None
+                    node = Node(made, (input._node or input,), (None, y), (version,), 0, y.shape)
+            out = make(y, node, None if mode.inference else version)
             if mode.recorder is not None:
                 mode.recorder(made.name, (input,), {}, out)
             return out
@@ -482,35 +474,30 @@ def binary(kind: str = "arithmetic"):
             else:
                 if x.dtype is not y.dtype or (only_float and x.dtype is not F32 and x.dtype is not F64):
                     return apply(made, (input, other), {})
-            z = forward(x, y)
-            out = wrap(z)
             mode = thread.mode
+            z = mode.quietly(forward, x, y)
+            node, version = None, [0]
             needs = input._requires_grad + 2 * other._requires_grad
             if needs and mode.grad and made.differentiable:
                 save_x, save_y, save_z = saves[needs]
-                counters, version = (), 0
+                counters, total = (), 0
                 if save_x:
                     counter = input._version or _refuse_inference(made, input)
-                    counters, version = (counter,), counter[0]
+                    counters, total = (counter,), counter[0]
                 if save_y:
                     counter = other._version or _refuse_inference(made, other)
-                    counters, version = (*counters, counter), version + counter[0]
+                    counters, total = (*counters, counter), total + counter[0]
                 if save_z:
-                    counters = (*counters, out._version)
-                out._node = Node(
+                    counters = (*counters, version)
+                node = Node(
                     made,
-                    (
-                        (input._node or input) if needs & 1 else None,
-                        (other._node or other) if needs & 2 else None,
-                    ),
+                    ((input._node or input) if needs & 1 else None, (other._node or other) if needs & 2 else None),
                     (x if save_x else None, y if save_y else None, z if save_z else None),
                     counters,
-                    version,
+                    total,
                     z.shape,
                 )
-                out._requires_grad = True
-            elif mode.inference:
-                out._version = None
+            out = make(z, node, None if mode.inference else version)
             if mode.recorder is not None:
                 mode.recorder(made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out)
             return out

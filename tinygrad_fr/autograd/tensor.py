@@ -339,11 +339,16 @@ _new = object.__new__
 
 def wrap(array: np.ndarray) -> Tensor:
     """A leaf Tensor around ``array`` itself."""
+    return make(array, None, [0])
+
+
+def make(array: np.ndarray, node: "Node | None", version: list[int] | None) -> Tensor:
+    """The Tensor around ``array`` that ``node`` made; the shortest way to one."""
     out = _new(Tensor)
     out._array = array
-    out._requires_grad = False
-    out._node = None
-    out._version = [0]
+    out._requires_grad = node is not None
+    out._node = node
+    out._version = version
     out._view = None
     out._extra = None
     out.grad = None

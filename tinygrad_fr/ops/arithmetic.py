@@ -89,8 +89,7 @@ def _(g, x):
 @binary("float")
 def _div(x, y, *, out=...):
     """x / y."""
-    with np.errstate(all="ignore"):
-        return np.divide(x, y, out=out)
+    return np.divide(x, y, out=out)
 
 
 @_div.vjp("x", on_arrays=True)
@@ -126,16 +125,14 @@ def div_(self, other):
 def floor_divide(x, y, *, out=...):
     """The largest integer not above input / other; its derivative is not defined.  (*), (*) -> (*)."""
     _refuse_integer_zero(x, y)
-    with np.errstate(all="ignore"):
-        return np.floor_divide(x, y, out=out)
+    return np.floor_divide(x, y, out=out)
 
 
 @binary()
 def _trunc_divide(x, y, *, out=...):
     """The integer part of x / y."""
     _refuse_integer_zero(x, y)
-    with np.errstate(all="ignore"):
-        quotient = np.trunc(np.divide(x, y)) if np.result_type(x, y).kind == "f" else _integer_part(x, y)
+    quotient = np.trunc(np.divide(x, y)) if np.result_type(x, y).kind == "f" else _integer_part(x, y)
     return np.asarray(quotient)
 
 
@@ -149,8 +146,7 @@ def _integer_part(x, y):
 def remainder(x, y, *, out=...):
     """What `floor_divide` leaves, of the sign of ``other``.  (*), (*) -> (*)."""
     _refuse_integer_zero(x, y)
-    with np.errstate(all="ignore"):
-        return np.remainder(x, y, out=out)
+    return np.remainder(x, y, out=out)
 
 
 @remainder.vjp("x", on_arrays=True)
@@ -219,8 +215,7 @@ def _pow(x, y, *, out=...):
     """x to the power y."""
     if np.result_type(x, y).kind in "iu" and np.any(np.less(y, 0)):
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    with np.errstate(all="ignore"):
-        return np.power(x, y, out=out)
+    return np.power(x, y, out=out)
 
 
 @_pow.vjp("x")
@@ -247,8 +242,7 @@ def _power_by_number(x, *, exponent, out=...):
     """x to a power that is a Python number."""
     if x.dtype.kind in "iu" and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    with np.errstate(all="ignore"):
-        return np.power(x, exponent, out=out)
+    return np.power(x, exponent, out=out)
 
 
 @_power_by_number.vjp()
@@ -303,8 +297,7 @@ def _(g, x):
 @unary()
 def sqrt(x, *, out=...):
     """The square root; NaN below 0.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.sqrt(x, out=out)
+    return np.sqrt(x, out=out)
 
 
 @sqrt.vjp()
@@ -316,8 +309,7 @@ def _(g, result):
 @unary()
 def rsqrt(x, *, out=...):
     """1 / sqrt(input).  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.divide(1, np.sqrt(x), out=out)
+    return np.divide(1, np.sqrt(x), out=out)
 
 
 @rsqrt.vjp()
@@ -329,8 +321,7 @@ def _(g, result):
 @unary()
 def reciprocal(x, *, out=...):
     """1 / input.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.divide(1, x, out=out)
+    return np.divide(1, x, out=out)
 
 
 @reciprocal.vjp(on_arrays=True)
@@ -345,8 +336,7 @@ def _(g, result):
 @unary()
 def exp(x, *, out=...):
     """e to the power input.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.exp(x, out=out)
+    return np.exp(x, out=out)
 
 
 @exp.vjp(on_arrays=True)
@@ -358,8 +348,7 @@ def _(g, result):
 @unary()
 def log(x, *, out=...):
     """The natural logarithm.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.log(x, out=out)
+    return np.log(x, out=out)
 
 
 @log.vjp()
@@ -371,8 +360,7 @@ def _(g, x):
 @unary()
 def log1p(x, *, out=...):
     """log(1 + input), accurate near 0.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.log1p(x, out=out)
+    return np.log1p(x, out=out)
 
 
 @log1p.vjp()
@@ -384,8 +372,7 @@ def _(g, x):
 @unary()
 def sin(x, *, out=...):
     """The sine of an angle in radians.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.sin(x, out=out)
+    return np.sin(x, out=out)
 
 
 @sin.vjp()
@@ -397,8 +384,7 @@ def _(g, x):
 @unary()
 def cos(x, *, out=...):
     """The cosine of an angle in radians.  (*) -> (*)."""
-    with np.errstate(all="ignore"):
-        return np.cos(x, out=out)
+    return np.cos(x, out=out)
 
 
 @cos.vjp()
