@@ -82,7 +82,10 @@ def load_digits(folder: Path | None) -> tuple[TensorDataset, TensorDataset, str]
     try:
         return (*load_mnist(CACHE), f"MNIST in {CACHE}")
     except RuntimeError:
-        print(f"MNIST is not in {CACHE} and --data was not given: using scikit-learn's 8x8 digits instead", file=sys.stderr)
+        print(
+            f"MNIST is not in {CACHE} and --data was not given: using scikit-learn's 8x8 digits instead",
+            file=sys.stderr,
+        )
         return (*load_small_digits(), "scikit-learn's 8x8 digits")
 
 
@@ -90,7 +93,9 @@ def load_mnist(folder: Path) -> tuple[TensorDataset, TensorDataset]:
     train, test = MNIST(folder, train=True), MNIST(folder, train=False)
     pixels = train.data.numpy()
     mean, std = pixels.mean() / 255, pixels.std() / 255
-    return tuple(as_dataset(part.data.numpy() / np.float32(255), part.targets.numpy(), mean, std) for part in (train, test))
+    return tuple(
+        as_dataset(part.data.numpy() / np.float32(255), part.targets.numpy(), mean, std) for part in (train, test)
+    )
 
 
 def load_small_digits() -> tuple[TensorDataset, TensorDataset]:
@@ -169,7 +174,9 @@ def main(arguments: argparse.Namespace) -> None:
     model = build_network(train[0][0].numel(), arguments.hidden, arguments.dropout)
     optimizer = OPTIMIZERS[arguments.optimizer](model.parameters(), lr=arguments.lr)
     print(f"{name}: {len(train):,} training and {len(test):,} test images")
-    print(f"{model}\n{sum(p.numel() for p in model.parameters()):,} parameters, {arguments.optimizer} at {arguments.lr:g}")
+    print(
+        f"{model}\n{sum(p.numel() for p in model.parameters()):,} parameters, {arguments.optimizer} at {arguments.lr:g}"
+    )
     for epoch in range(1, arguments.epochs + 1):
         start = time.perf_counter()
         loss, train_accuracy = train_epoch(model, train_loader, optimizer, f"epoch {epoch}/{arguments.epochs}")

@@ -46,7 +46,7 @@ def main() -> None:
         print(f"epoch {epoch:2d}  loss {total / len(points):.4f}  accuracy {correct / len(points):.3f}")
 
     w1, w2 = w.tolist()
-    print(f"the neuron's line: {w1:.2f} a1 + {w2:.2f} a2 = {-b.item():.2f}, that is a2 = {-b.item() / w2:.2f} - {w1 / w2:.2f} a1")
+    print(f"the line it found: a2 = {-b.item() / w2:.2f} - {w1 / w2:.2f} a1")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ class _FunctionOp:
         if context._materialize:
             dtypes = [each._array.dtype for each in gs if each is not None]
             gs = [
-                wrap(np.zeros(shape, dtypes[0])) if each is None else each for each, shape in zip(gs, shapes, strict=True)
+                wrap(np.zeros(shape, dtypes[0])) if each is None else each
+                for each, shape in zip(gs, shapes, strict=True)
             ]
         context._current = node
         try:

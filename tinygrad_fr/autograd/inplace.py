@@ -19,7 +19,9 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
     check_writable(op.name, target)
     if op.kind:
         _check_shape(op, target, inputs)
-    records = mode.grad and op.differentiable and any(isinstance(each, Tensor) and each._requires_grad for each in inputs)
+    records = (
+        mode.grad and op.differentiable and any(isinstance(each, Tensor) and each._requires_grad for each in inputs)
+    )
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
     if records:
         if target._view is not None and not target._view.recorded:

@@ -13,8 +13,8 @@ class Mode:
     """An immutable setting of one thread. ``recorder(name, inputs, params, outputs)`` hears every op call.
 
     ``quietly(function, *arguments)`` calls without NumPy's warnings of overflow and the like: infinity and NaN are
-    ordinary results here. It is a context whose error state is "ignore", at a twentieth of the price of ``np.errstate``;
-    as it cannot be entered twice, nothing that is called quietly may call an op.
+    ordinary results here. It is a context whose error state is "ignore", at a twentieth of the cost of
+    ``np.errstate``; as it cannot be entered twice, nothing that is called quietly may call an op.
     """
 
     def __init__(self, grad: bool, inference: bool, recorder: Callable[..., None] | None, quietly: Callable[..., Any]):

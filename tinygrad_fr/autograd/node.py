@@ -24,7 +24,18 @@ class Node:
     retaining  a weak reference to the tensor whose ``.grad`` is wanted though this node made it, or None
     """
 
-    __slots__ = ("__weakref__", "counters", "hooks", "number", "op", "parents", "retaining", "saved", "shape", "version")
+    __slots__ = (
+        "__weakref__",
+        "counters",
+        "hooks",
+        "number",
+        "op",
+        "parents",
+        "retaining",
+        "saved",
+        "shape",
+        "version",
+    )
 
     def __init__(self, op, parents, saved, counters, version, shape):
         self.op: Op = op

@@ -365,9 +365,7 @@ def _refuse_inference(op: Op, tensor: Tensor) -> Any:
 
 def prepare(op: Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs in the one dtype that ``op`` computes in; Python numbers stay numbers where that is harmless."""
-    operands = tuple(
-        each if isinstance(each, (Tensor, bool, int, float)) else _as_operand(op, each) for each in inputs
-    )
+    operands = tuple(each if isinstance(each, (Tensor, bool, int, float)) else _as_operand(op, each) for each in inputs)
     kind = dtypes.result_type(*operands)
     if op.kind == "float" and not kind.is_floating_point:
         kind = dtypes.get_default_dtype()
@@ -499,7 +497,9 @@ def binary(kind: str = "arithmetic"):
                 )
             out = make(z, node, None if mode.inference else version)
             if mode.recorder is not None:
-                mode.recorder(made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out)
+                mode.recorder(
+                    made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out
+                )
             return out
 
         return _attach(call, made, function)

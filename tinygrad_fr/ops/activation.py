@@ -150,5 +150,3 @@ def log_softmax(input, dim, dtype=None):
     """log(softmax(input)) along the axis ``dim``, without overflow.  (*) -> (*)."""
     input = input if dtype is None else input.to(dtype)
     return apply(_log_softmax.op, (input,), {"dim": canonical_dim(dim, input.ndim)})
-
-

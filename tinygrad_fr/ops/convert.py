@@ -149,7 +149,9 @@ def fill_(self, value):
     """Write ``value``, a number or a 0-d tensor, into every element."""
     if isinstance(value, Tensor):
         if value.ndim:
-            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
         value = value.to(self.dtype)
     return write(_fill.op, self, (value,), {})
 

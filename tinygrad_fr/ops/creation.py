@@ -154,7 +154,9 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
 @public(function_name=None)
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of the given sizes and of this one's dtype filled with a number."""
-    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return full(
+        size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad
+    )
 
 
 @public(function_name=None)

@@ -11,7 +11,7 @@ from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import canonical_dim
 
-# An index is split in two: a static part, hashable, in which an integer array is the placeholder ARRAY, and those arrays.
+# An index is split in two: a static part, hashable, in which ARRAY stands for an integer array, and those arrays.
 ARRAY = "array"
 Static = tuple[Any, ...]
 
@@ -61,7 +61,9 @@ def _integer(item: Any) -> int:
 
 def _integer_arrays(item: Any) -> list[Tensor]:
     """An integer array as int64; a mask as the positions of its True elements, one array an axis."""
-    tensor = item if isinstance(item, Tensor) else wrap(np.asarray(plain(list(item) if isinstance(item, range) else item)))
+    tensor = (
+        item if isinstance(item, Tensor) else wrap(np.asarray(plain(list(item) if isinstance(item, range) else item)))
+    )
     array = tensor._array
     if array.dtype.kind == "b":
         return [wrap(each) for each in np.nonzero(array)] if array.ndim else _parse((bool(array),), ())[1]
@@ -73,7 +75,7 @@ def _integer_arrays(item: Any) -> list[Tensor]:
 
 
 def _check(static: Static, arrays: list[Tensor], shape: tuple[int, ...]) -> tuple[Static, list[Tensor]]:
-    """IndexError where there are too many indices, or one lies outside its axis: NumPy and kernels then need not look."""
+    """IndexError where there are more indices than axes."""
     used = sum(1 for each in static if each is not None and each is not Ellipsis)
     if static.count(Ellipsis) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
@@ -247,7 +249,9 @@ def gather(input, dim, index):
     if index._array.dtype != np.int64:
         raise RuntimeError(f"gather(): Expected dtype int64 for index, got {index.dtype.name}")
     if index.ndim != input.ndim:
-        raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor ({index.ndim} and {input.ndim})")
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as input tensor ({index.ndim} and {input.ndim})"
+        )
     for i, (size, bound) in enumerate(zip(index._array.shape, input._array.shape, strict=True)):
         if i != dim and size > bound:
             raise RuntimeError(
@@ -301,9 +305,13 @@ def where(condition, input=None, other=None):
     if input is None and other is None:
         return tuple(wrap(each) for each in np.nonzero(condition._array))
     if condition._array.dtype != np.bool_:
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
     kind = dtypes.result_type(input, other)
-    x, y = (each.to(kind) if isinstance(each, Tensor) else wrap(np.asarray(each, kind.numpy)) for each in (input, other))
+    x, y = (
+        each.to(kind) if isinstance(each, Tensor) else wrap(np.asarray(each, kind.numpy)) for each in (input, other)
+    )
     return apply(_where.op, (condition, x, y), {})
 
 
@@ -315,7 +323,9 @@ def masked_fill(input, mask, value):
     if not isinstance(value, Tensor):
         value = wrap(np.asarray(value, input._array.dtype))
     elif value.ndim:
-        raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        raise RuntimeError(
+            f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
     return where(mask, value.to(input.dtype), input)
 
 
@@ -324,7 +334,9 @@ def masked_fill_(self, mask, value):
     """`masked_fill`, written into the tensor itself."""
     filled = masked_fill(self, mask, value)
     if filled._array.shape != self._array.shape:
-        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(filled.shape)}")
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(filled.shape)}"
+        )
     return self.copy_(filled)
 
 
@@ -344,4 +356,3 @@ def nonzero(input, *, as_tuple=False):
     if as_tuple:
         return tuple(wrap(each) for each in found)
     return wrap(np.stack(found, axis=1).astype(np.int64).reshape(len(found[0]), input.ndim))
-

@@ -9,7 +9,7 @@ from ..autograd.tensor import Tensor
 
 @op
 def _matmul(x, y, *, out=None):
-    """x @ y for at least two axes each; the axes before the last two broadcast.  (..., M, K), (..., K, N) -> (..., M, N)."""
+    """x @ y of the last two axes; those before broadcast.  (..., M, K), (..., K, N) -> (..., M, N)."""
     return k.gemm.matmul(x, y, out=out)
 
 
@@ -56,7 +56,9 @@ def _operands(input, other):
         bad = other if isinstance(input, Tensor) else input
         raise TypeError(f"matmul(): expected two Tensors, got {type(bad).__name__}")
     if input._array.dtype != other._array.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}")
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}"
+        )
     if not input.is_floating_point():
         raise NotImplementedError(f"matmul of {input.dtype.name} is not supported; convert both with .float()")
     return input, other
@@ -149,7 +151,9 @@ def linear(input, weight, bias=None):
     if bias is not None and bias._array.shape != weight._array.shape[:1]:
         if bias.ndim == 0 or bias._array.shape == (1,):
             return linear(input, weight) + bias
-        raise RuntimeError(f"bias has shape {list(bias.shape)}, expected {list(weight.shape[:1])} for weight {list(weight.shape)}")
+        raise RuntimeError(
+            f"bias has shape {list(bias.shape)}, expected {list(weight.shape[:1])} for weight {list(weight.shape)}"
+        )
     flat = input if input.ndim == 2 else input.reshape(math.prod(rows[:-1]), rows[-1])
     result = apply(_linear.op, (flat, weight, bias), {})
     return result if input.ndim == 2 else result.reshape((*rows[:-1], weight._array.shape[0]))

@@ -53,7 +53,9 @@ def _drawn(name, draw, params, meaning):
     """``name(*size)`` and ``name_like(tensor)``."""
 
     def create(*size, generator=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
-        drawn = apply(draw.op, (_state(generator),), {"shape": sizes(size), "kind": _float(numpy_dtype(dtype)), **params})
+        drawn = apply(
+            draw.op, (_state(generator),), {"shape": sizes(size), "kind": _float(numpy_dtype(dtype)), **params}
+        )
         return finish(drawn._array, requires_grad, device, pin_memory)
 
     def create_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
@@ -136,7 +138,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         draws = rand(rows, num_samples, generator=generator, dtype=dtypes.float64)._array
         bounds = np.cumsum(weights, axis=1) / weights.sum(1, keepdims=True)
         last = classes - 1 - np.argmax(weights[:, ::-1] > 0, axis=1)  # rounding must not lead past it
-        found = np.stack([np.searchsorted(bound, draw, side="right") for bound, draw in zip(bounds, draws, strict=True)])
+        found = np.stack(
+            [np.searchsorted(bound, draw, side="right") for bound, draw in zip(bounds, draws, strict=True)]
+        )
         found = np.minimum(found, last[:, None])
     else:  # the largest of log(w) + Gumbel noise (Efraimidis and Spirakis, 2006)
         noise = -np.log(-np.log(rand(rows, classes, generator=generator, dtype=dtypes.float64)._array + math.ulp(0.0)))

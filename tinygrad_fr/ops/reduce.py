@@ -62,8 +62,8 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
         input = input.to(dtype)
     if not input.is_floating_point():
         raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: {input.dtype.name}; "
-            "convert it with .float()"
+            f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: "
+            f"{input.dtype.name}; convert it with .float()"
         )
     return apply(_mean.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
 

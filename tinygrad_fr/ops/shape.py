@@ -14,7 +14,9 @@ def canonical_dim(dim, ndim):
     """``dim`` counted from the front; IndexError as PyTorch's where there is no such axis."""
     around = builtins.max(ndim, 1)
     if not -around <= dim < around:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-around}, {around - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-around}, {around - 1}], but got {dim})"
+        )
     return dim % around
 
 
@@ -128,7 +130,9 @@ def unflatten(input, dim, sizes):
         rest = builtins.abs(math.prod(sizes))
         sizes = tuple(shape[dim] // builtins.max(rest, 1) if size == -1 else size for size in sizes)
     if math.prod(sizes) != shape[dim]:
-        raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]})")
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]})"
+        )
     return input.reshape((*shape[:dim], *sizes, *shape[dim + 1 :]))
 
 
@@ -154,7 +158,9 @@ def permute(input, *dims):
     """The axes in the order ``dims``, a view.  (A, B, C) -> (C, A, B) for dims (2, 0, 1)."""
     dims = tuple(canonical_dim(each, input.ndim) for each in sizes(dims))
     if sorted(dims) != list(range(input.ndim)):
-        raise RuntimeError(f"permute: dims {list(dims)} are no permutation of the {input.ndim} axes of {list(input.shape)}")
+        raise RuntimeError(
+            f"permute: dims {list(dims)} are no permutation of the {input.ndim} axes of {list(input.shape)}"
+        )
     return apply(_permute.op, (input,), {"dims": dims})
 
 
@@ -182,7 +188,9 @@ Tensor.mT = property(lambda self: _matrix_transpose(self), doc="The last two axe
 
 def _matrix_transpose(tensor):
     if tensor.ndim < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {tensor.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {tensor.ndim}-D tensor."
+        )
     return transpose(tensor, -2, -1)
 
 
@@ -195,7 +203,7 @@ def movedim(input, source, destination):
     destination = [canonical_dim(each, input.ndim) for each in destination]
     rest = iter([each for each in range(input.ndim) if each not in source])
     placed = dict(zip(destination, source, strict=True))
-    return input.permute(tuple(placed[i] if i in placed else next(rest) for i in order))
+    return input.permute(tuple(placed[i] if i in placed else next(rest) for i in range(input.ndim)))
 
 
 @public
@@ -250,8 +258,8 @@ def expand(self, *shape):
     for i, size in enumerate(target):
         if i >= new and own[i - new] not in (1, size):
             raise RuntimeError(
-                f"The expanded size of the tensor ({size}) must match the existing size ({own[i - new]}) at non-singleton "
-                f"dimension {i}.  Target sizes: {list(target)}.  Tensor sizes: {list(own)}"
+                f"The expanded size of the tensor ({size}) must match the existing size ({own[i - new]}) at "
+                f"non-singleton dimension {i}.  Target sizes: {list(target)}.  Tensor sizes: {list(own)}"
             )
     return apply(_expand.op, (self,), {"shape": target})
 
@@ -332,7 +340,9 @@ def cat(tensors, dim=0):
     dim = canonical_dim(dim, len(first))
     for i, each in enumerate(tensors):
         shape = each._array.shape
-        if len(shape) != len(first) or any(a != b for j, (a, b) in enumerate(zip(shape, first, strict=True)) if j != dim):
+        if len(shape) != len(first) or any(
+            a != b for j, (a, b) in enumerate(zip(shape, first, strict=True)) if j != dim
+        ):
             raise RuntimeError(
                 f"Sizes of tensors must match except in dimension {dim}. Expected {list(first)} but got {list(shape)} "
                 f"for tensor number {i} in the list."
@@ -372,9 +382,7 @@ def narrow(input, dim, start, length):
     if start < 0:
         start += input._array.shape[dim]
     if length < 0 or start < 0 or start + length > input._array.shape[dim]:
-        raise RuntimeError(
-            f"start ({start}) + length ({length}) exceeds dimension size ({input._array.shape[dim]})."
-        )
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({input._array.shape[dim]}).")
     return input[(slice(None),) * dim + (slice(start, start + length),)]
 
 
@@ -392,8 +400,8 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = list(split_size_or_sections)
         if builtins.sum(lengths) != total:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {dim}), "
-                f"but got split_sizes={lengths}"
+                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension "
+                f"{dim}), but got split_sizes={lengths}"
             )
     starts = np.cumsum([0, *lengths])
     return tuple(narrow(tensor, dim, int(start), length) for start, length in zip(starts, lengths, strict=False))
@@ -443,5 +451,3 @@ def _(g, dims):
 def flip(input, *dims):
     """The order of the elements along the axes ``dims`` reversed, in a copy."""
     return apply(_flip.op, (input,), {"dims": canonical_dims(sizes(dims), input.ndim)})
-
-
