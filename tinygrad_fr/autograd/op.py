@@ -199,7 +199,7 @@ class Op:
             if self.variadic and at == self.tail:
                 return value and tuple(map(connected, value, node.parents[at:]))
             return connected(value, node.parents[at])
-        return connected(value, node) if name == RESULT else value
+        return connected(value, node) if name == RESULT else _as_constant(value)
 
     def _through_reference(self, parents: Any, tensors: list[Any], g: Tensor) -> tuple[Any, ...]:
         """Differentiate the composed form, recording; its inputs are aliases, so that only it is passed through."""

@@ -196,7 +196,7 @@ def bernoulli_(self, p=0.5, *, generator=None):
 # --- dropout -----------------------------------------------------------------------------------------------------
 
 
-@op(kind="float", keeps=("used",))
+@op(keeps=("used",))
 def _dropout(x, state, *, p, out=None):
     """x with each element 0 with probability p and the others over 1 - p; the mask is not stored but drawn again."""
     return k.random.dropout(x, p, state)
@@ -204,18 +204,18 @@ def _dropout(x, state, *, p, out=None):
 
 @_dropout.vjp("x")
 def _(g, p, used):
-    return apply(_same_dropout.op, (g,), {"p": p, "used": used})
+    return apply(_same_dropout.op, (g, used), {"p": p})
 
 
 @op
-def _same_dropout(x, *, p, used, out=None):
+def _same_dropout(x, used, *, p, out=None):
     """Dropout by the mask that was drawn from the state ``used``."""
     return k.random.dropout_backward(x, p, used)
 
 
-@_same_dropout.vjp()
-def _(g, p, used):
-    return apply(_same_dropout.op, (g,), {"p": p, "used": used})
+@_same_dropout.vjp("x")
+def _(g, used, p):
+    return apply(_same_dropout.op, (g, used), {"p": p})
 
 
 @public(method=False)
