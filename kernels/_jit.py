@@ -44,6 +44,11 @@ def inlined(function=None, *, fastmath=FASTMATH):
     return numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False)(function)
 
 
+# Functions that become part of their callers before types are inferred. Where the caller is large (the matrix product
+# with its register tiles) `inlined` would compile the large part again at every level of calls.
+merged = numba.njit(inline="always")
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # The cache on disk. Numba's own looks only at the file a function stands in; kernels call kernels of other files, so
 # ours is stamped with the whole package. It is never inside site-packages, which may be read-only.

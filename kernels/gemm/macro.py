@@ -5,12 +5,15 @@ blocks; within one, over panels of NR columns; within one, over tiles of about M
 the sum of its products in the order of k, whatever the cut, so threads, tiles and packing never change its bits.
 """
 
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
 from collections import namedtuple
 
 import numba
 import numpy as np
 
-from .._jit import kernel
+from .._jit import kernel, merged
 from ..simd import FREE_MASKS, VECTOR_BYTES, address, keep
 from .blocking import (
     DEEP,
@@ -34,9 +37,6 @@ from .pack import copy_element, pack_panel
 
 CACHE_LINE = 64
 
-# Helpers become part of the kernel that calls them: compiling each alone would compile the tiles again and again.
-inlined = numba.njit(inline="always")
-
 # Sizes in elements, strides in bytes.
 Shape = namedtuple("Shape", "m k n size x_row x_column y_row y_column out_row bias_column")
 
@@ -49,7 +49,7 @@ Plan = namedtuple(
 Places = namedtuple("Places", "x y out bias x_scratch y_scratch")
 
 
-@inlined
+@merged
 def shape_of(x, y, out, bias_column):
     """The sizes and strides of a product."""
     (x_row, x_column), (y_row, y_column) = x.strides, y.strides
@@ -57,7 +57,7 @@ def shape_of(x, y, out, bias_column):
     return Shape(m, k, y.shape[1], x.itemsize, x_row, x_column, y_row, y_column, out.strides[0], bias_column)
 
 
-@inlined
+@merged
 def plan_of(shape):
     """How a product is done; it depends on sizes and strides only."""
     tiles = (shape.m + MR - 1) // MR
@@ -92,7 +92,7 @@ def plan_of(shape):
     )
 
 
-@inlined
+@merged
 def _run_task(x, y, out, bias, shape, plan, x_step, y_step, out_step, task):
     """Compute one task of the batch."""
     item, task = divmod(task, plan.row_blocks * plan.column_blocks)
@@ -115,7 +115,7 @@ def _run_task(x, y, out, bias, shape, plan, x_step, y_step, out_step, task):
     keep(memory)
 
 
-@inlined
+@merged
 def _scratch_bytes(shape, plan, tile_range):
     """The size of the scratch memory of a task for x, and for y."""
     if plan.dot:
@@ -124,7 +124,7 @@ def _scratch_bytes(shape, plan, tile_range):
     return x_bytes, (plan.depth * NR_BYTES if plan.pack_y or not FREE_MASKS else 0)
 
 
-@inlined
+@merged
 def _run_depth(dtype, shape, plan, places, tile_range, panels, first, steps):
     """One block of k, ``steps`` products from the index ``first`` on, for these tiles of rows and panels of columns."""
     if plan.pack_x:
@@ -142,7 +142,7 @@ def _run_depth(dtype, shape, plan, places, tile_range, panels, first, steps):
         column += columns
 
 
-@inlined
+@merged
 def _run_panel(dtype, shape, plan, places, tile_range, column, columns, first, steps, y, y_row):
     """All row tiles of a block against one panel of y: the taller ones, then those with one row less."""
     base, extra = divmod(shape.m, plan.tiles)
@@ -181,7 +181,7 @@ def _run_panel(dtype, shape, plan, places, tile_range, column, columns, first, s
         )
 
 
-@inlined
+@merged
 def _pack_tiles(dtype, shape, plan, places, tile_range, first, steps):
     base, extra = divmod(shape.m, plan.tiles)
     for t in range(*tile_range):
@@ -191,7 +191,7 @@ def _pack_tiles(dtype, shape, plan, places, tile_range, first, steps):
         pack_panel(dtype, x, shape.x_row, shape.x_column, rows, steps, into, plan.tile_row, shape.size)
 
 
-@inlined
+@merged
 def _run_dots(dtype, shape, places, panels):
     """Few rows of x against columns of y that are contiguous along k: nothing is packed but a row of x in pieces."""
     width = NR_BYTES // shape.size

@@ -176,7 +176,7 @@ class _Tile:
         The bases are made opaque: LLVM would otherwise derive each row's pointer from the row before, a chain of
         additions that takes longer than the products.
         """
-        places = [None] * self.rows
+        places = {}
         for base, (first, members) in zip(bases, groups.items(), strict=True):
             base = simd.opaque(self.builder, base)
             for i in members:

@@ -4,16 +4,16 @@ It turns any layout into the one the tile wants (unit stride along the columns o
 the same cache lines and pages, and costs one pass for many uses.
 """
 
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
 import llvmlite.ir as ir
-import numba
 from numba.core import types
 from numba.extending import intrinsic
 
 from .. import simd
-from .._jit import kernel
+from .._jit import kernel, merged
 from ..simd import FREE_MASKS, VECTOR_BYTES
-
-inlined = numba.njit(inline="always")
 
 
 @kernel
@@ -36,7 +36,7 @@ def pack_panel(dtype, source, lane_stride, step_stride, count, steps, panel, pan
             _pack_elements(dtype, start, lane_stride, step_stride, lanes, 0, steps, into, panel_row)
 
 
-@inlined
+@merged
 def _pack_rows(dtype, source, step_stride, lanes, steps, into, panel_row, size):
     """The lanes are contiguous: copy vectors."""
     if FREE_MASKS or lanes * size == VECTOR_BYTES:
@@ -46,7 +46,7 @@ def _pack_rows(dtype, source, step_stride, lanes, steps, into, panel_row, size):
         _pack_elements(dtype, source, size, step_stride, lanes, 0, steps, into, panel_row)
 
 
-@inlined
+@merged
 def _pack_columns(dtype, source, lane_stride, lanes, steps, into, panel_row, size):
     """The steps are contiguous: transpose square blocks in registers, and the last few steps one by one."""
     width = VECTOR_BYTES // size
@@ -56,7 +56,7 @@ def _pack_columns(dtype, source, lane_stride, lanes, steps, into, panel_row, siz
     _pack_elements(dtype, source, lane_stride, size, lanes, whole, steps, into, panel_row)
 
 
-@inlined
+@merged
 def _pack_elements(dtype, source, lane_stride, step_stride, lanes, first, steps, into, panel_row):
     """Neither is contiguous: one element at a time."""
     for p in range(first, steps):
