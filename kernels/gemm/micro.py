@@ -92,7 +92,7 @@ class _Tile:
         entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("done")
         builder.branch(loop)
         builder.position_at_end(loop)
-        left, *phis = [builder.phi(value.type) for value in (count, *places)]
+        left, *phis = [builder.phi(kind) for kind in (simd.INDEX, *[simd.POINTER] * 3)]
         for phi, value in zip((left, *phis), (count, *places), strict=True):
             phi.add_incoming(value, entry)
         x, start, out = phis
