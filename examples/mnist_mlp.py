@@ -38,7 +38,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hidden", type=positive_int, nargs="*", default=[256, 128], help="sizes of the hidden layers")
     parser.add_argument("--epochs", type=positive_int, default=10)
     parser.add_argument("--batch-size", type=positive_int, default=64)
-    parser.add_argument("--lr", type=positive_float, default=1e-3, help="learning rate of the first epoch; it falls in equal steps, as if to 0 after the last")
+    parser.add_argument(
+        "--lr", type=positive_float, default=1e-3, help="learning rate at first; it falls linearly, epoch by epoch"
+    )
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam")
     parser.add_argument("--dropout", type=probability, default=0.2, help="share of hidden units dropped in training")
     parser.add_argument("--seed", type=int, default=0, help="fixes every random choice")
@@ -93,9 +95,11 @@ def load_mnist(folder: Path) -> tuple[TensorDataset, TensorDataset]:
     train, test = MNIST(folder, train=True), MNIST(folder, train=False)
     pixels = train.data.numpy()
     mean, std = pixels.mean() / 255, pixels.std() / 255
-    return tuple(
-        as_dataset(part.data.numpy() / np.float32(255), part.targets.numpy(), mean, std) for part in (train, test)
-    )
+    return as_mnist_dataset(train, mean, std), as_mnist_dataset(test, mean, std)
+
+
+def as_mnist_dataset(part: MNIST, mean: float, std: float) -> TensorDataset:
+    return as_dataset(part.data.numpy() / np.float32(255), part.targets.numpy(), mean, std)
 
 
 def load_small_digits() -> tuple[TensorDataset, TensorDataset]:
@@ -104,9 +108,9 @@ def load_small_digits() -> tuple[TensorDataset, TensorDataset]:
     from sklearn.model_selection import train_test_split
 
     images, labels = load(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
-    mean, std = x_train.mean(), x_train.std()
-    return as_dataset(x_train, y_train, mean, std), as_dataset(x_test, y_test, mean, std)
+    rest, fifth = train_test_split(np.arange(len(labels)), test_size=0.2, random_state=0, stratify=labels)
+    mean, std = images[rest].mean(), images[rest].std()
+    return as_dataset(images[rest], labels[rest], mean, std), as_dataset(images[fifth], labels[fifth], mean, std)
 
 
 def as_dataset(images: np.ndarray, labels: np.ndarray, mean: float, std: float) -> TensorDataset:
@@ -171,7 +175,7 @@ def main(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     train, test, name = load_digits(arguments.data)
     train_loader, test_loader = batches(arguments, train, test)
-    model = build_network(train[0][0].numel(), arguments.hidden, arguments.dropout)
+    model = build_network(train.tensors[0].size(1), arguments.hidden, arguments.dropout)
     optimizer = OPTIMIZERS[arguments.optimizer](model.parameters(), lr=arguments.lr)
     print(f"{name}: {len(train):,} training and {len(test):,} test images")
     print(

@@ -10,9 +10,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numba
+from numba.core import config as _numba_config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+config: Any = _numba_config  # its settings are made at run time
 
 # Rounding may differ from the order written (fused multiply-add, vector sums), but NaN and infinity keep their meaning:
 # never nnan or ninf.
@@ -21,7 +25,7 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 PACKAGE = Path(__file__).resolve().parent
 
 
-def kernel(function=None, *, parallel=False, fastmath=FASTMATH):
+def kernel(function: Any = None, *, parallel: bool = False, fastmath: Any = FASTMATH) -> Any:
     """Compile ``function`` with Numba at its first call, one version for each combination of dtypes.
 
     No bounds are checked, division by zero gives inf, and the interpreter lock is released.
@@ -29,15 +33,15 @@ def kernel(function=None, *, parallel=False, fastmath=FASTMATH):
     """
     if function is None:
         return functools.partial(kernel, parallel=parallel, fastmath=fastmath)
-    dispatcher = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False, parallel=parallel)(
-        function
-    )
+    dispatcher: Any = numba.njit(
+        nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False, parallel=parallel
+    )(function)
     if cache_folder() is not None:
         dispatcher._cache = _KernelCache(function)
     return dispatcher
 
 
-def inlined(function=None, *, fastmath=FASTMATH):
+def inlined(function: Any = None, *, fastmath: Any = FASTMATH) -> Any:
     """Compile ``function`` as a part of the kernels that call it, without an entry of its own in the cache."""
     if function is None:
         return functools.partial(inlined, fastmath=fastmath)
@@ -68,7 +72,7 @@ def package_stamp() -> str:
 @functools.cache
 def cache_folder() -> Path | None:
     """The folder of the compiled kernels: NUMBA_CACHE_DIR, else the user's cache; None where it cannot be written."""
-    base = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else _user_cache()
+    base = Path(config.CACHE_DIR) if config.CACHE_DIR else _user_cache()
     folder = base / "tinygrad_fr" / package_stamp()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +197,7 @@ def _choose_layer() -> str:
             importlib.import_module(f"numba.np.ufunc.{module}")
         except ImportError:
             continue
-        numba.config.THREADING_LAYER = layer
+        config.THREADING_LAYER = layer
         return layer
     return "serial"
 
@@ -215,8 +219,8 @@ def _preload_tbb():
 def set_num_threads(threads: int) -> None:
     """Use at most ``threads`` threads in every kernel, from 1 to the number of processors."""
     global _threads
-    if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
-        raise ValueError(f"expected 1 to {numba.config.NUMBA_NUM_THREADS} threads, got {threads}")
+    if not 1 <= threads <= config.NUMBA_NUM_THREADS:
+        raise ValueError(f"expected 1 to {config.NUMBA_NUM_THREADS} threads, got {threads}")
     _threads = threads
     if threading_layer() != "serial":
         numba.set_num_threads(threads)
@@ -227,7 +231,7 @@ def get_num_threads() -> int:
     return 1 if threading_layer() == "serial" else _threads
 
 
-_threads: int = numba.config.NUMBA_NUM_THREADS
+_threads: int = config.NUMBA_NUM_THREADS
 
 
 def worth_threads(work: int, least: int = PARALLEL_WORK) -> bool:

@@ -44,6 +44,14 @@ _BY_PYTHON = {float: float32, int: int64, bool: bool_}
 
 # NumPy keeps one dtype object for each native type, so the hot path compares with `is`.
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def canonical(array: np.ndarray) -> np.ndarray:
+    """``array`` with NumPy's one dtype object of its type, which arrays out of a pickle do not have."""
+    kind = FROM_NUMPY.get(array.dtype)
+    return array if kind is None or array.dtype is kind.numpy else array.view(kind.numpy)
+
+
 _INTEGER_KINDS = "iu"
 
 _default = float32

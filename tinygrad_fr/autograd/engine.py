@@ -17,7 +17,7 @@ from .mode import thread
 from .node import Node, OutputNode
 from .tensor import Tensor, wrap
 
-Edge = Node | Tensor  # where a gradient goes: the node of an op, or a leaf
+Edge = Any  # where a gradient goes: the Node of an op, or a leaf Tensor
 
 # Summing an array over axes, registered by the ops: reduce(x, axes, keepdims) -> array
 _sum_array: Callable[..., np.ndarray] = lambda x, axes: np.add.reduce(x, axes, keepdims=True)  # noqa: E731
@@ -188,7 +188,7 @@ def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge
     alone, so that a second gradient may be added to it in place and a leaf may keep it.
     """
     pending: dict[Edge, Any] = {}  # what has arrived at an edge
-    heap: list[tuple[int, Node]] = []  # the nodes among the edges, the newest first
+    heap: list[Any] = []  # the nodes among the edges, the newest first
     fresh: set[Edge] = set()
     found: dict[Edge, Any] = {}
     quietly = thread.mode.quietly
@@ -211,12 +211,12 @@ def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge
             parents = [each if each in useful else None for each in parents]
             if all(each is None for each in parents):
                 continue
-        if node.__class__ is OutputNode:
+        if isinstance(node, OutputNode):
             _into_place(pending, heap, node, g)
             continue
-        saved = node.saved
-        if node.counters or saved is None:
+        if node.counters or node.saved is None:
             node.check_unchanged()
+        saved = node.saved
         rules = node.op.array_rules
         if rules is None:
             gradients = node.op.array_gradients(node, parents, g)
@@ -228,7 +228,7 @@ def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge
             if parent is None or gradient is None:
                 continue
             is_node = parent.__class__ is Node or isinstance(parent, Node)
-            shape = parent.shape if is_node else parent._array.shape
+            shape = parent.shape if is_node else parent._array.shape  # type: ignore[union-attr]
             if gradient.shape != shape:
                 gradient = sum_to(np.asarray(gradient), shape)
             before = pending.get(parent)
@@ -268,7 +268,7 @@ _plus = operator.add
 def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, useful) -> dict[Edge, Any]:
     """Gradients as Tensors, computed by op calls, which record a graph where one is wanted."""
     pending: dict[Edge, Any] = {}
-    heap: list[tuple[int, Node]] = []
+    heap: list[Any] = []
     found: dict[Edge, Any] = {}
 
     def deliver(edge: Edge, g: Tensor) -> None:
@@ -296,7 +296,7 @@ def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, usefu
             parents = [each if each in useful else None for each in parents]
             if all(each is None for each in parents):
                 continue
-        if node.__class__ is OutputNode:
+        if isinstance(node, OutputNode):
             _into_place(pending, heap, node, g)
             continue
         node.check_unchanged()
@@ -329,9 +329,9 @@ def _leading_to(wanted: set[Edge], roots: Iterable[Tensor]) -> set[Any]:
     return useful
 
 
-def _into_place(pending: dict[Edge, Any], heap: list[tuple[int, Node]], node: OutputNode, g: Any) -> None:
+def _into_place(pending: dict[Edge, Any], heap: list[Any], node: OutputNode, g: Any) -> None:
     """Put the gradient of one of several results among those of the op."""
-    parent = node.parents[0]
+    parent: Any = node.parents[0]
     gathered = pending.get(parent)
     if gathered is None:
         gathered = pending[parent] = [None] * len(parent.shape)

@@ -19,7 +19,7 @@ class Context:
     def __init__(self):
         self._to_save: tuple[Tensor | None, ...] = ()
         self._saved: list[tuple[Any, int | None, int | None]] = []  # (array, which input, which output)
-        self._node: Callable[[], Node | None] = lambda: None
+        self._current: Any = None  # the node, while backward runs
         self._dirty: tuple[Tensor, ...] = ()
         self._constant: tuple[Tensor, ...] = ()
         self._materialize = True
@@ -36,6 +36,8 @@ class Context:
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """The tensors saved in forward, connected to the graph as they were."""
         node = self._current
+        if node is None:
+            raise RuntimeError("saved_tensors can be read in backward only")
         node.check_unchanged()
         return tuple(self._restore(node, *entry) for entry in self._saved)
 
@@ -107,7 +109,7 @@ class _FunctionOp:
         try:
             gradients = self.function.backward(context, *gs)
         finally:
-            del context._current
+            context._current = None
         gradients = gradients if isinstance(gradients, tuple) else (gradients,)
         extra = gradients[len(node.parents) :]
         if len(gradients) < len(node.parents) or any(each is not None for each in extra):

@@ -80,7 +80,7 @@ class _ModeSwitch:
 class no_grad(_ModeSwitch):
     """Record no graph: results of ops inside do not require a gradient.  ``with no_grad():`` or ``@no_grad()``."""
 
-    def __new__(cls, function: Any = None):
+    def __new__(cls, function: Any = None) -> Any:
         return super().__new__(cls) if function is None else cls()(function)  # also @no_grad, without parentheses
 
     def __init__(self):
@@ -90,7 +90,7 @@ class no_grad(_ModeSwitch):
 class enable_grad(_ModeSwitch):
     """Record the graph again, inside `no_grad`."""
 
-    def __new__(cls, function: Any = None):
+    def __new__(cls, function: Any = None) -> Any:
         return super().__new__(cls) if function is None else cls()(function)
 
     def __init__(self):
@@ -100,7 +100,7 @@ class enable_grad(_ModeSwitch):
 class inference_mode(_ModeSwitch):
     """As `no_grad`, and the tensors made inside can never take part in a graph."""
 
-    def __new__(cls, mode: Any = True):
+    def __new__(cls, mode: Any = True) -> Any:
         return cls()(mode) if callable(mode) else super().__new__(cls)
 
     def __init__(self, mode: bool = True):

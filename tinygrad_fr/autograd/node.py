@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .op import Op
     from .tensor import Tensor
 
 _next_number = itertools.count(0, -1).__next__
@@ -38,9 +37,9 @@ class Node:
     )
 
     def __init__(self, op, parents, saved, counters, version, shape):
-        self.op: Op = op
+        self.op: Any = op
         self.parents: tuple[Node | Tensor | None, ...] = parents
-        self.saved: Sequence[Any] | None = saved
+        self.saved: Any = saved
         self.counters: Sequence[list[int]] = counters
         self.version: int = version
         self.shape: tuple[int, ...] = shape

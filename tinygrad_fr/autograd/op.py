@@ -63,8 +63,8 @@ class Op:
         self.tail = len(self.inputs) - self.variadic  # where a variadic input (``*xs``), which comes last, begins
         self.params = tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "out")
         self.rules: dict[int, Rule] = {}  # by input; the inputs of a variadic tail share one
-        self.backward: Rule | None = None  # all gradients in one pass on arrays, for the first order
-        self.reference: Callable[..., Any] | None = None  # the same function composed of other ops
+        self.backward: Any = None  # all gradients in one pass on arrays, for the first order
+        self.reference: Any = None  # the same function composed of other ops
         self.slots: tuple[str, ...] = (*self.inputs, RESULT)
         self.differentiable = False
         # For `unary` and `binary`: which of (input, result), or (x, y, result), are saved, by the inputs that want a
@@ -374,7 +374,7 @@ def prepare(op: Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _as_operand(op: Op, value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return wrap(value)
+        return wrap(dtypes.canonical(value))
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{op.name}(): expected a Tensor or a number, got {type(value).__name__}")
@@ -394,7 +394,7 @@ def _cast(operand: Any, kind: dtypes.dtype) -> Any:
 # Declaring an op.
 
 
-def op(function=None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = ()):
+def op(function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = ()) -> Any:
     """Declare an op of any number of inputs (positional) and static parameters (keyword-only)."""
     if function is None:
         return lambda function: op(function, kind=kind, view=view, keeps=keeps)
@@ -412,7 +412,7 @@ def op(function=None, *, kind: str = "", view: bool = False, keeps: tuple[str, .
     return _attach(call, made, function)
 
 
-def unary(kind: str = "float"):
+def unary(kind: str = "float") -> Any:
     """Declare an element-wise op of one input, ``forward(x, *, out)``; the shortest way through the dispatch."""
 
     def declare(function):
@@ -449,7 +449,7 @@ def unary(kind: str = "float"):
     return declare
 
 
-def binary(kind: str = "arithmetic"):
+def binary(kind: str = "arithmetic") -> Any:
     """Declare an element-wise op of two inputs that broadcast, ``forward(x, y, *, out)``."""
 
     def declare(function):
@@ -530,7 +530,9 @@ def _attach(call: Any, made: Op, function: Callable[..., Any]) -> Any:
 namespace: dict[str, Callable[..., Any]] = {}  # the functions of the package: tinygrad_fr.NAME
 
 
-def public(function=None, *, method: bool | str = True, function_name: str | None = "", operator: str = ""):
+def public(
+    function: Any = None, *, method: bool | str = True, function_name: str | None = "", operator: str = ""
+) -> Any:
     """Bind an op, or a function around one, as a function of the package, a Tensor method and an operator.
 
     ``method`` may be another name; ``function_name=None`` makes it a method alone. ``operator='add'`` binds

@@ -196,19 +196,19 @@ class Tensor:
         """Let backward leave a gradient on this tensor, though an op made it."""
         from .hooks import retain
 
-        retain(self)
+        retain(self)  # type: ignore[arg-type]
 
     def register_hook(self, hook: Any) -> Any:
         """Call ``hook(grad)`` when this tensor's gradient is computed; a Tensor it returns replaces the gradient."""
         from .hooks import register
 
-        return register(self, hook)
+        return register(self, hook)  # type: ignore[arg-type]
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> Any:
         """Call ``hook(tensor)`` after backward has added to the ``.grad`` of this leaf."""
         from .hooks import register_post_accumulate
 
-        return register_post_accumulate(self, hook)
+        return register_post_accumulate(self, hook)  # type: ignore[arg-type]
 
     def detach(self) -> "Tensor":
         """The same memory outside the graph; in-place writes to it are seen by the version checks of both."""
@@ -303,7 +303,7 @@ class Tensor:
     __hash__ = object.__hash__  # by identity, though == compares the elements
 
     def __repr__(self) -> str:
-        return formatting.describe(self)
+        return formatting.describe(self)  # type: ignore[arg-type]
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and self._array.ndim == 0 else format(str(self), spec)
@@ -328,7 +328,7 @@ class Tensor:
 
 
 def _rebuild(kind: type, array: np.ndarray, requires_grad: bool) -> Tensor:
-    out = kind.__new__(kind)
+    out = object.__new__(kind)
     _fill(out, np.array(array))
     out._requires_grad = requires_grad
     return out
@@ -357,7 +357,7 @@ def make(array: np.ndarray, node: "Node | None", version: list[int] | None) -> T
 
 def _fill(out: Tensor, array: np.ndarray) -> None:
     """Set the slots of a tensor of any subclass as `wrap` does."""
-    out._array = array
+    out._array = dtypes.canonical(array)
     out._requires_grad = False
     out._node = None
     out._version = [0]

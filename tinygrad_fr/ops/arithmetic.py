@@ -105,40 +105,52 @@ def _(g, y, result):
 @public
 def div(input, other, *, rounding_mode=None):
     """input / other, broadcast; ``rounding_mode`` None, 'trunc' (towards zero) or 'floor'.  (*), (*) -> (*)."""
+    return _division(rounding_mode)(input, other)
+
+
+def _division(rounding_mode):
+    """The op for one way of rounding."""
     if rounding_mode is None:
-        return _div(input, other)
+        return _div
     if rounding_mode == "floor":
-        return floor_divide(input, other)
+        return floor_divide
     if rounding_mode == "trunc":
-        return _trunc_divide(input, other)
+        return _trunc_divide
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
 
 
 @public(function_name=None)
-def div_(self, other):
+def div_(self, other, *, rounding_mode=None):
     """`div`, written into the tensor itself."""
-    return write(_div.op, self, (other,), {})
+    return write(_division(rounding_mode).op, self, (other,), {})
 
 
 @public(operator="floordiv")
 @binary()
 def floor_divide(x, y, *, out=...):
-    """The largest integer not above input / other; its derivative is not defined.  (*), (*) -> (*)."""
+    """The largest integer not above input / other; its derivative is 0.  (*), (*) -> (*)."""
     _refuse_integer_zero(x, y)
     return np.floor_divide(x, y, out=out)
+
+
+@floor_divide.vjp("x", "y", on_arrays=True)
+def _(g):
+    return g * 0
 
 
 @binary()
 def _trunc_divide(x, y, *, out=...):
     """The integer part of x / y."""
     _refuse_integer_zero(x, y)
-    quotient = np.trunc(np.divide(x, y)) if np.result_type(x, y).kind == "f" else _integer_part(x, y)
-    return np.asarray(quotient)
-
-
-def _integer_part(x, y):
+    if np.result_type(x, y).kind == "f":
+        return np.trunc(np.divide(x, y), out=out)
     quotient = np.floor_divide(x, y)
-    return quotient + ((quotient < 0) & (quotient * y != x)).astype(quotient.dtype)
+    return np.add(quotient, (quotient < 0) & (quotient * y != x), out=out)
+
+
+@_trunc_divide.vjp("x", "y", on_arrays=True)
+def _(g):
+    return g * 0
 
 
 @public(operator="mod")

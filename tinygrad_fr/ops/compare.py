@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..autograd.op import binary, public, unary
-from ..autograd.tensor import Tensor, wrap
+from ..autograd.op import apply, binary, op, public, unary
+from ..autograd.tensor import Tensor
 
 
 def _comparison(name, function, operator):
@@ -34,8 +34,8 @@ def _equality(comparison, otherwise):
 
 
 _COMPARABLE = (Tensor, bool, int, float, np.ndarray, np.generic)
-Tensor.__eq__ = _equality(eq, False)
-Tensor.__ne__ = _equality(ne, True)
+Tensor.__eq__ = _equality(eq, False)  # type: ignore
+Tensor.__ne__ = _equality(ne, True)  # type: ignore
 
 
 def _test(name, function, meaning):
@@ -109,7 +109,13 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where |input - other| <= atol + rtol |other|.  (*), (*) -> (*) bool."""
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"isclose: expected two tensors of one dtype, got {input.dtype} and {other.dtype}")
-    return wrap(np.asarray(np.isclose(input._array, other._array, rtol=rtol, atol=atol, equal_nan=equal_nan)))
+    return apply(_isclose.op, (input, other), {"rtol": rtol, "atol": atol, "equal_nan": equal_nan})
+
+
+@op
+def _isclose(x, y, *, rtol, atol, equal_nan, out=None):
+    """Where |x - y| <= atol + rtol |y|."""
+    return np.asarray(np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan))
 
 
 @public

@@ -92,7 +92,7 @@ def from_numpy(ndarray):
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
             "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
         )
-    return wrap(ndarray)
+    return wrap(dtypes.canonical(ndarray))
 
 
 @public(method=False)
@@ -202,12 +202,11 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
 @public(method=False)
 def meshgrid(*tensors, indexing="ij"):
     """One grid for each 1-D tensor, of its values along its own axis.  (A,), (B,) -> (A, B), (A, B)."""
-    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-        tensors = tuple(tensors[0])
+    tensors = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors)
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swapped = indexing == "xy" and len(tensors) > 1
-    ordered = (tensors[1], tensors[0], *tensors[2:]) if swapped else tensors
+    ordered = [tensors[1], tensors[0], *tensors[2:]] if swapped else tensors
     shape = [each.numel() for each in ordered]
     grids = [
         each.reshape([-1 if i == j else 1 for j in range(len(shape))]).expand(shape) for i, each in enumerate(ordered)

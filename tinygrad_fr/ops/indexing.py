@@ -9,7 +9,7 @@ from ..autograd import dtypes
 from ..autograd.inplace import write
 from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor, plain, wrap
-from .shape import canonical_dim
+from .shape import canonical_dim, unbind
 
 # An index is split in two: a static part, hashable, in which ARRAY stands for an integer array, and those arrays.
 ARRAY = "array"
@@ -26,10 +26,10 @@ def _parse(index: Any, shape: tuple[int, ...]) -> tuple[Static, list[Tensor]]:
             static.append(item)
         elif isinstance(item, slice):
             static.append(("slice", *[None if each is None else operator.index(each) for each in _bounds(item)]))
-        elif isinstance(item, (bool, np.bool_)):
+        elif _is_single_truth(item):
             static.append(None)  # x[True] is x[None]; x[False] has no elements
             static.append(ARRAY)
-            arrays.append(wrap(np.zeros(int(item), np.int64)))
+            arrays.append(wrap(np.zeros(int(bool(item)), np.int64)))
         elif isinstance(item, (list, Tensor, np.ndarray, range)) and not _is_single_integer(item):
             found = _integer_arrays(item)
             static.extend([ARRAY] * len(found))
@@ -49,6 +49,12 @@ def _is_single_integer(item: Any) -> bool:
     return isinstance(item, Tensor) and item.ndim == 0 and item._array.dtype.kind in "iu"
 
 
+def _is_single_truth(item: Any) -> bool:
+    if isinstance(item, (Tensor, np.ndarray)):
+        return item.ndim == 0 and np.asarray(plain(item)).dtype.kind == "b"
+    return isinstance(item, (bool, np.bool_))
+
+
 def _integer(item: Any) -> int:
     try:
         return operator.index(item)
@@ -66,7 +72,7 @@ def _integer_arrays(item: Any) -> list[Tensor]:
     )
     array = tensor._array
     if array.dtype.kind == "b":
-        return [wrap(each) for each in np.nonzero(array)] if array.ndim else _parse((bool(array),), ())[1]
+        return list(nonzero(tensor, as_tuple=True))
     if array.dtype.kind not in "iu":
         if array.size == 0 and not isinstance(item, Tensor):
             return [wrap(array.astype(np.int64))]
@@ -299,11 +305,11 @@ def _(g, condition):
     return apply(_where.op, (condition, wrap(np.zeros((), g._array.dtype)), g), {})
 
 
-@public
+@public(method=False)
 def where(condition, input=None, other=None):
     """input where ``condition`` holds, else other, broadcast; with the condition alone, where it holds (`nonzero`)."""
     if input is None and other is None:
-        return tuple(wrap(each) for each in np.nonzero(condition._array))
+        return nonzero(condition, as_tuple=True)
     if condition._array.dtype != np.bool_:
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
@@ -313,6 +319,9 @@ def where(condition, input=None, other=None):
         each.to(kind) if isinstance(each, Tensor) else wrap(np.asarray(each, kind.numpy)) for each in (input, other)
     )
     return apply(_where.op, (condition, x, y), {})
+
+
+Tensor.where = lambda self, condition, other: where(condition, self, other)  # type: ignore[attr-defined]
 
 
 @public
@@ -352,7 +361,12 @@ def masked_select(input, mask):
 @public
 def nonzero(input, *, as_tuple=False):
     """The positions of the elements that are not 0.  -> (count, axes), or a tuple with one array an axis."""
-    found = np.nonzero(input._array)
     if as_tuple:
-        return tuple(wrap(each) for each in found)
-    return wrap(np.stack(found, axis=1).astype(np.int64).reshape(len(found[0]), input.ndim))
+        return unbind(nonzero(input if input.ndim else input.reshape(1)), 1)
+    return apply(_nonzero.op, (input,), {})
+
+
+@op
+def _nonzero(x, *, out=None):
+    """The positions of the elements that are not 0, one in a row."""
+    return np.argwhere(x)

@@ -86,6 +86,7 @@ def randint(low, high=None, size=None, *, generator=None, dtype=None, device=Non
     """A tensor of ``size`` with integers in [low, high); ``randint(high, size)`` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
+    assert high is not None
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     drawn = apply(_integers.op, (_state(generator),), {"shape": sizes((size,)), "low": int(low), "high": int(high)})

@@ -9,7 +9,7 @@ from .. import kernels as k
 from ..autograd import dtypes
 from ..autograd.engine import use_sum
 from ..autograd.op import apply, op, public
-from ..autograd.tensor import Tensor, wrap
+from ..autograd.tensor import Tensor
 from .arithmetic import maximum, minimum
 from .shape import canonical_dim, canonical_dims
 
@@ -81,8 +81,8 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 
 @public
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The square root of `var`."""
-    return input.var(dim, unbiased, keepdim, correction=correction).sqrt()
+    """The square root of `var`; its derivative where it is 0 is 0.  (*) -> () or the axes left."""
+    return _root(input.var(dim, unbiased, keepdim, correction=correction))
 
 
 def _extreme(name, kernel, meaning):
@@ -184,16 +184,30 @@ any = _truth("any", np.any)
 
 @public
 def norm(input, p=2, dim=None, keepdim=False):
-    """(sum |x|^p)^(1/p) over the axes ``dim``; p may be inf; 'fro' is 2.  (*) -> () or the axes left."""
+    """(sum |x|^p)^(1/p) over the axes ``dim``; p may be inf; 'fro' is 2.  (*) -> () or the axes left.
+
+    Its derivative where the norm is 0 is 0.
+    """
+    if not input.is_floating_point():
+        raise RuntimeError(
+            f"norm(): expected a floating point tensor, got {input.dtype.name}; convert it with .float()"
+        )
     if p in ("fro", 2):
-        return (input * input).sum(dim, keepdim=keepdim).sqrt()
+        return _root((input * input).sum(dim, keepdim=keepdim))
     if p == float("inf"):
         return input.abs().amax(() if dim is None else dim, keepdim=keepdim)
     if p == 1:
         return input.abs().sum(dim, keepdim=keepdim)
     if not isinstance(p, (int, float)) or p <= 0:
         raise NotImplementedError(f"norm: p={p!r} is not supported; expected a positive number, inf or 'fro'")
-    return input.abs().pow(p).sum(dim, keepdim=keepdim).pow(1 / p)
+    return _root(input.abs().pow(p).sum(dim, keepdim=keepdim), p)
+
+
+def _root(x, p=2):
+    """x^(1/p) with a derivative of 0, not infinity, where x is 0."""
+    zero = x == 0
+    root = x.masked_fill(zero, 1.0)
+    return (root.sqrt() if p == 2 else root.pow(1 / p)).masked_fill(zero, 0.0)
 
 
 @public
@@ -214,7 +228,14 @@ def bincount(input, weights=None, minlength=0):
     values = input._array
     if values.ndim != 1 or values.dtype.kind not in "iu" or (values.size and values.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    return wrap(np.bincount(values, None if weights is None else weights._array, minlength))
+    return apply(_bincount.op, (input, weights), {"minlength": minlength})
+
+
+@op
+def _bincount(x, weights, *, minlength, out=None):
+    """How often each value occurs; sums of weights have their type."""
+    counts = np.bincount(x, weights, minlength)
+    return counts if weights is None or weights.dtype.kind != "f" else counts.astype(weights.dtype)
 
 
 @public

@@ -182,8 +182,8 @@ def t(input):
     return input if input.ndim < 2 else transpose(input, 0, 1)
 
 
-Tensor.T = property(lambda self: self.permute(tuple(reversed(range(self.ndim)))), doc="The axes in reverse order.")
-Tensor.mT = property(lambda self: _matrix_transpose(self), doc="The last two axes exchanged.")
+Tensor.T = property(lambda self: self.permute(tuple(reversed(range(self.ndim)))), doc="The axes in reverse order.")  # type: ignore
+Tensor.mT = property(lambda self: _matrix_transpose(self), doc="The last two axes exchanged.")  # type: ignore
 
 
 def _matrix_transpose(tensor):
@@ -413,7 +413,7 @@ def chunk(input, chunks, dim=0):
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     total = input._array.shape[canonical_dim(dim, input.ndim)]
-    return split(input, -(-total // chunks) or 1, dim)
+    return split(input, -(-total // chunks) if total else [0] * chunks, dim)
 
 
 @public
@@ -439,7 +439,7 @@ def repeat(self, *repeats):
 @op
 def _flip(x, *, dims, out=None):
     """The order along ``dims`` reversed."""
-    return np.ascontiguousarray(np.flip(x, dims))
+    return np.flip(x, dims).copy()
 
 
 @_flip.vjp()
@@ -450,4 +450,5 @@ def _(g, dims):
 @public
 def flip(input, *dims):
     """The order of the elements along the axes ``dims`` reversed, in a copy."""
-    return apply(_flip.op, (input,), {"dims": canonical_dims(sizes(dims), input.ndim)})
+    dims = sizes(dims)
+    return apply(_flip.op, (input,), {"dims": canonical_dims(dims, input.ndim)}) if dims else input.clone()
