@@ -181,6 +181,7 @@ class _Kernels:
 
     @functools.cached_property
     def threaded(self):
+        assert self.serial  # it is called by the threaded one, and no longer compiles by itself
         return self._compiled(product_threaded)
 
     def _compiled(self, dispatcher):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tinygrad_fr.kernels import _jit, gemm, reference
 from tinygrad_fr.kernels.gemm import macro
 from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
+
+from tinygrad_fr.kernels import _jit, gemm, reference
 
 DTYPES = (np.float32, np.float64)
 LAYOUTS = ("C", "F", "stepped", "reversed", "read-only", "repeated", "unaligned")
@@ -206,6 +207,21 @@ for m, k, n in ((1, 1, 1), (5, 3, 2), (13, 40, 37), (64, 300, 50), (3, 100, 70),
             assert np.allclose(gemm.matmul(left, right), x @ y)
             assert np.allclose(gemm.linear(left, right.T, b), x @ y + b)
 """
+
+
+ONE_DTYPE_AFTER_THE_OTHER = """
+import numpy as np
+from tinygrad_fr.kernels import gemm
+assert gemm.matmul(np.ones((2, 3), np.float32), np.ones((3, 2), np.float32))[0, 0] == 3
+assert gemm.matmul(np.ones((200, 300)), np.ones((300, 200)))[0, 0] == 300
+"""
+
+
+def test_the_first_float64_product_may_be_a_threaded_one():
+    program = [sys.executable, "-c", ONE_DTYPE_AFTER_THE_OTHER]
+    environment = dict(os.environ, TINYGRAD_FR_QUIET="1")
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("bits", [128, 256])
