@@ -44,14 +44,6 @@ _BY_PYTHON = {float: float32, int: int64, bool: bool_}
 
 # NumPy keeps one dtype object for each native type, so the hot path compares with `is`.
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
-
-
-def canonical(array: np.ndarray) -> np.ndarray:
-    """``array`` with NumPy's one dtype object of its type, which arrays out of a pickle do not have."""
-    kind = FROM_NUMPY.get(array.dtype)
-    return array if kind is None or array.dtype is kind.numpy else array.view(kind.numpy)
-
-
 _INTEGER_KINDS = "iu"
 
 _default = float32
@@ -84,6 +76,12 @@ def as_dtype(value: Any) -> dtype:
     except (TypeError, KeyError):
         supported = ", ".join(each.name for each in ALL)
         raise TypeError(f"{value!r} is no supported dtype; expected one of {supported}") from None
+
+
+def canonical(array: np.ndarray) -> np.ndarray:
+    """``array`` with NumPy's one dtype object of its type, which arrays out of a pickle do not have."""
+    kind = FROM_NUMPY.get(array.dtype)
+    return array if kind is None or array.dtype is kind.numpy else array.view(kind.numpy)
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:

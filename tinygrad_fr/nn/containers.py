@@ -30,7 +30,7 @@ class _ModuleSequence(Module):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())  # type: ignore[arg-type]
+        return iter(self._modules.values())
 
     def _name(self, index: Any) -> str:
         return list(self._modules)[_position(index, len(self))]
@@ -86,7 +86,7 @@ class Sequential(_ModuleSequence):
 
     def forward(self, input: Any) -> Any:
         for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
+            input = module(input)
         return input
 
     def __getitem__(self, index: int | slice) -> Any:

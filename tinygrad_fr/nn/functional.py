@@ -81,8 +81,8 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
         raise ValueError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
     if inplace:
         return _over(input, lambda x: hardtanh(x, min_val, max_val))
-    inside = (input > min_val) & (input < max_val)
-    return where(inside, input, input.detach().clamp(min_val, max_val))
+    outside = (input <= min_val) | (input >= max_val)
+    return where(outside, input.detach().clamp(min_val, max_val), input)
 
 
 def relu6(input, inplace=False):
@@ -170,7 +170,7 @@ def dropout(input, p=0.5, training=True, inplace=False):
 
 
 def one_hot(tensor, num_classes=-1):
-    """1 at the class that each integer names, else 0.  (*) -> (*, num_classes) int64; -1 means the largest class + 1."""
+    """1 at the class that each integer names, else 0.  (*) -> (*, num_classes) int64; -1: the largest class + 1."""
     classes = tensor._array
     if classes.dtype != np.int64:
         raise RuntimeError(
@@ -222,12 +222,16 @@ def _weighted(losses, weight, reduction):
     """The losses times ``weight``, reduced; the mean is over the weights."""
     if weight is None:
         return _reduce(losses, reduction)
+    losses = _times(losses, weight)
+    return losses.sum() / weight.sum() if reduction == "mean" else _reduce(losses, reduction)
+
+
+def _times(losses, weight):
     if weight._array.shape != losses._array.shape:
         raise ValueError(
             f"Weights and input must have the same size, got {list(weight.shape)} and {list(losses.shape)}."
         )
-    losses = losses * weight
-    return losses.sum() / weight.sum() if reduction == "mean" else _reduce(losses, reduction)
+    return losses * weight
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -245,12 +249,16 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """d^2 / 2 where |d| < delta, else delta (|d| - delta / 2), with d = input - target.  (*), (*) -> () or (*)."""
+    """d^2 / 2 where |d| < delta, else delta (|d| - delta / 2), with d = input - target.  (*), (*) -> () or (*).
+
+    ``weight`` (*) weighs the losses; unlike that of `mse_loss`, the mean is over their number, as in PyTorch.
+    """
     check_loss_options(None, None, reduction)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}.")
     _check_same_size(input, target)
-    return _weighted(_huber(input - target, delta), weight, reduction)
+    losses = _huber(input - target, delta)
+    return _reduce(losses if weight is None else _times(losses, weight), reduction)
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
@@ -309,9 +317,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
             "Please ensure they have the same size."
         )
     if input._array.dtype != target._array.dtype:
-        raise RuntimeError(
-            f"Found dtype {target.dtype.name} for the target but expected {input.dtype.name}, as the input"
-        )
+        raise RuntimeError(f"Found dtype {target.dtype.name} but expected {input.dtype.name}, as the input is")
     _check_probabilities("input", input)
     _check_probabilities("target", target)
     losses = bce(input, target)

@@ -1,4 +1,4 @@
-"""Ways to fill the parameters of a layer before training. All write in place, outside the graph, and give the tensor."""
+"""Ways to fill the parameters of a layer before training: in place, outside the graph; each gives the tensor."""
 
 import functools
 import math
@@ -141,7 +141,7 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
 
 @_fills
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Normal draws with standard deviation gain / sqrt(fan).  Source: He et al., 2015.  Arguments: `kaiming_uniform_`."""
+    """Normal draws with standard deviation gain / sqrt(fan).  Source: He et al., 2015.  See `kaiming_uniform_`."""
     if _is_empty(tensor):
         return
     tensor.normal_(0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator=generator)

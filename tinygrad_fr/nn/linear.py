@@ -25,8 +25,8 @@ class Identity(Module):
 class Linear(Module):
     """input @ weight.T + bias.  (*, in_features) -> (*, out_features).
 
-    ``weight`` is (out_features, in_features), ``bias`` (out_features,), or None with ``bias=False``. Both start uniform in
-    +-1 / sqrt(in_features).
+    ``weight`` is (out_features, in_features), ``bias`` (out_features,), or None with ``bias=False``. Both start
+    uniform in +-1 / sqrt(in_features).
     """
 
     weight: Parameter
@@ -45,14 +45,15 @@ class Linear(Module):
 
     def reset_parameters(self) -> None:
         """Draw new starting values."""
-        init.kaiming_uniform_(
-            self.weight, a=math.sqrt(5)
-        )  # the gain of this slope makes the bound 1 / sqrt(in_features)
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # with this slope the bound is 1 / sqrt(in_features)
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:
+        own = self._parameters  # reading self.weight, which is found here in the end, takes several times as long
+        if "weight" in own and "bias" in own:
+            return linear(input, own["weight"], own["bias"])
         return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -85,7 +86,7 @@ class Unflatten(Module):
         self.unflattened_size = tuple(unflattened_size)
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.unflatten(self.dim, self.unflattened_size)  # type: ignore[attr-defined]
+        return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -38,7 +38,7 @@ class Module:
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
-    _modules: dict[str, "Module | None"]
+    _modules: dict[str, Any]  # of Module | None
 
     def __init__(self):
         own = self.__dict__
@@ -155,11 +155,14 @@ class Module:
             raise KeyError(f"attribute '{name}' already exists")
 
     def __getattr__(self, name: str) -> Any:
-        own = self.__dict__
-        for kind in _MEMBERS:
-            members = own.get(kind)
-            if members is not None and name in members:
-                return members[name]
+        own = self.__dict__  # written out, not as a loop: models come here for every submodule that they call
+        if "_modules" in own:
+            if name in own["_modules"]:
+                return own["_modules"][name]
+            if name in own["_parameters"]:
+                return own["_parameters"][name]
+            if name in own["_buffers"]:
+                return own["_buffers"][name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -470,7 +473,7 @@ class Module:
     def _load_tensor(self, name: str, tensor: Tensor, value: Any, key: str, assign: bool) -> str | None:
         """Load one value; the words for what is wrong with it, if anything is."""
         if not isinstance(value, Tensor):
-            return f'While copying the parameter named "{key}", expected a Tensor from checkpoint but received {type(value)}'
+            return f'While copying the parameter named "{key}", expected a Tensor but received {type(value)}'
         if value._array.shape != tensor._array.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
@@ -537,7 +540,7 @@ def _join(prefix: str, name: str) -> str:
 
 
 def _type_name(value: Any) -> str:
-    return value.type() if type(value) is Tensor else type(value).__name__
+    return str(value.type()) if type(value) is Tensor else type(value).__name__
 
 
 def _attribute(module: Module, name: str) -> Any:
@@ -552,7 +555,7 @@ def _key_errors(what: str, keys: list[str]) -> list[str]:
     return [f"{what} key(s) in state_dict: {quoted}. "] if keys else []
 
 
-def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: tuple[Any, bool], prepend: bool) -> RemovableHandle:
+def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: Any, prepend: bool) -> RemovableHandle:
     handle = add_hook(hooks, entry)
     if prepend:
         hooks.move_to_end(handle.id, last=False)
@@ -570,4 +573,4 @@ def _note_where(error: Exception, module: Module) -> None:
     else:
         names = [name for name, child in module._modules.items() if child is inner]
         error.add_note(f"  which is {names[0]!r} of {module._get_name()}" if names else f"  in {module._get_name()}")
-    error._raised_in = module  # type: ignore[attr-defined]
+    error.__dict__["_raised_in"] = module

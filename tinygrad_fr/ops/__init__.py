@@ -4,7 +4,21 @@ Importing a module binds its ops to the Tensor class and enters them into ``name
 """
 
 from ..autograd.op import namespace
-from . import activation, arithmetic, compare, convert, creation, indexing, loss, matmul, random, reduce, shape
+from . import (
+    activation,
+    arithmetic,
+    compare,
+    convert,
+    creation,
+    indexing,
+    loss,
+    matmul,
+    optim,
+    pointwise,
+    random,
+    reduce,
+    shape,
+)
 
 __all__ = [
     "activation",
@@ -16,6 +30,8 @@ __all__ = [
     "loss",
     "matmul",
     "namespace",
+    "optim",
+    "pointwise",
     "random",
     "reduce",
     "shape",

@@ -16,7 +16,7 @@ def finish(array, requires_grad=False, device=None, pin_memory=False, layout=Non
     check_device(device)
     if layout not in (None, "strided"):
         raise NotImplementedError(f"layout={layout!r} is not supported: tensors are strided")
-    out = wrap(array)
+    out = wrap(dtypes.canonical(array))
     if requires_grad:
         out.requires_grad = True
     return out

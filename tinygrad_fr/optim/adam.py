@@ -18,8 +18,8 @@ class Adam(Optimizer):
         v = beta2 * v + (1 - beta2) * d^2
         p = p - lr * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    ``decoupled_weight_decay`` is `AdamW`; ``amsgrad`` takes the largest v so far. ``foreach`` and ``fused`` are how PyTorch
-    schedules the work; here it is always one pass, and they change nothing.
+    ``decoupled_weight_decay`` is `AdamW`; ``amsgrad`` takes the largest v so far. ``foreach`` and ``fused`` are how
+    PyTorch schedules the work; here it is always one pass, and they change nothing.
     Source: Kingma and Ba, 2015; amsgrad: Reddi et al., 2018.
     """
 

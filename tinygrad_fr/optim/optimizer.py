@@ -20,8 +20,9 @@ Group = dict[str, Any]
 class Optimizer:
     """The base of the optimisers.
 
-    ``params`` are Tensors, or (name, Tensor) pairs, or dictionaries with 'params' and options of their own; ``defaults`` are
-    the options of the groups that do not say otherwise. ``param_groups[i]['lr']`` may be assigned at any time.
+    ``params`` are Tensors, or (name, Tensor) pairs, or dictionaries with 'params' and options of their own;
+    ``defaults`` are the options of the groups that do not say otherwise. ``param_groups[i]['lr']`` may be assigned at
+    any time.
 
     A subclass says in ``_hyper_names`` which options its update op reads as data, and updates a group in
     ``_update(group, hyper)``.
@@ -187,7 +188,7 @@ def _loaded(name: str, value: Any, p: Tensor) -> Any:
     """A copy of a saved value; tensors, but for the count of steps, in the type of the parameter."""
     value = copy.deepcopy(value)
     if isinstance(value, Tensor) and name != "step" and value.is_floating_point():
-        return value.to(p.dtype)  # type: ignore[attr-defined]
+        return value.to(p.dtype)
     return value
 
 

@@ -28,7 +28,7 @@ def get_total_norm(
 ) -> Tensor:
     """The norm of all elements of ``tensors`` together.  -> ()."""
     norm_type = float(norm_type)
-    norms = [each.norm(norm_type) for each in _as_list(tensors)]  # type: ignore[attr-defined]
+    norms = [each.norm(norm_type) for each in _as_list(tensors)]
     if not norms:
         return tensor(0.0)
     total = stack(norms).norm(norm_type)

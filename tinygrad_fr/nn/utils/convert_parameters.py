@@ -20,5 +20,5 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     start = 0
     for parameter in parameters:
         stop = start + math.prod(parameter.shape)
-        parameter.data = vec[start:stop].view(parameter.shape).data  # type: ignore[index]
+        parameter.data = vec[start:stop].view(parameter.shape).data
         start = stop

@@ -1,0 +1,310 @@
+"""The optimisers: PyTorch's recorded steps, groups, saving, what is refused, and what a recorder hears."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_fr as torch
+from tinygrad_fr import nn, optim
+from tinygrad_fr.autograd import recording
+
+FOLDER = Path(__file__).parents[1] / "golden"
+CASES = json.loads((FOLDER / "optim.json").read_text())["cases"]
+PRINTED = json.loads((FOLDER / "nn.json").read_text())["printed"]
+METHODS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
+ALL = (optim.SGD, optim.Adam, optim.AdamW)
+
+
+def start():
+    return torch.from_numpy(np.cos(3.0 * np.arange(7))).requires_grad_()
+
+
+def gradient(step):
+    """As in tests/golden/record_optim.py."""
+    return torch.from_numpy(np.array([np.sin(1.3 * step + i) * (1 + 3 * (step % 7 == i)) for i in range(7)]))
+
+
+def run(optimizer, p, steps):
+    for step in steps:
+        p.grad = gradient(step)
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fifty_steps_are_pytorchs(name):
+    case, p = CASES[name], start()
+    optimizer = METHODS[name.split()[0]]([p], lr=case["lr"], **case["options"])
+    before = 0
+    for last, expected in case["p"].items():
+        run(optimizer, p, range(before + 1, int(last) + 1))
+        np.testing.assert_allclose(p.detach().numpy(), expected, rtol=1e-12, atol=1e-12)
+        before = int(last)
+    assert before == 50
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_saving_and_loading_goes_on_as_if_nothing_had_happened(name):
+    case, p = CASES[name], start()
+    method = METHODS[name.split()[0]]
+    first = method([p], lr=case["lr"], **case["options"])
+    run(first, p, range(1, 26))
+    state, middle = copy.deepcopy(first.state_dict()), p.detach().clone()
+    q = middle.requires_grad_()
+    second = method([q], lr=99.0)
+    second.load_state_dict(state)
+    run(first, p, range(26, 51))
+    run(second, q, range(26, 51))
+    assert torch.equal(p, q)
+    np.testing.assert_allclose(q.detach().numpy(), case["p"]["50"], rtol=1e-12, atol=1e-12)
+    for entries in state["state"].values():  # the checkpoint is not written to
+        assert "step" not in entries or entries["step"].item() == 25
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Groups and options.
+
+
+def test_the_learning_rate_can_be_assigned_at_any_time():
+    for method in ALL:
+        p = torch.ones(2, requires_grad=True)
+        p.grad = torch.ones(2)
+        optimizer = method([p], lr=0.5)
+        optimizer.step()
+        assert (p < 1).all()
+        before = p.detach().clone()
+        optimizer.param_groups[0]["lr"] = 0.0
+        optimizer.step()
+        assert torch.equal(p, before)
+        optimizer.param_groups[0]["lr"] = 0.5
+        optimizer.step()
+        assert (p < before).all()
+
+
+def test_groups_have_options_of_their_own():
+    p, q, r = (torch.ones(1, requires_grad=True) for _ in range(3))
+    optimizer = optim.SGD([{"params": [p]}, {"params": q, "lr": 0.1}], lr=1.0)
+    optimizer.add_param_group({"params": [r], "lr": 0.01})
+    for each in (p, q, r):
+        each.grad = torch.ones(1)
+    optimizer.step()
+    assert [each.item() for each in (p, q, r)] == pytest.approx([0, 0.9, 0.99])
+    assert [group["lr"] for group in optimizer.param_groups] == [1.0, 0.1, 0.01]
+    assert optimizer.param_groups[1]["momentum"] == 0
+
+
+def test_parameters_with_names():
+    model = nn.Linear(1, 1)
+    optimizer = optim.SGD(model.named_parameters(), lr=0.1)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert optimizer.param_groups[0]["params"] == list(model.parameters())
+    with pytest.raises(ValueError, match="Some param names are missing"):
+        optim.SGD([("a", torch.ones(1)), torch.ones(1)])
+    with pytest.raises(ValueError, match="cannot add param group without names"):
+        optimizer.add_param_group({"params": [torch.ones(1)]})
+
+
+def test_parameters_without_a_gradient_are_left_alone():
+    for method in ALL:
+        p = torch.ones(2, requires_grad=True)
+        optimizer = method([p], lr=0.5)
+        optimizer.step()
+        assert p.tolist() == [1, 1]
+        assert optimizer.state_dict()["state"] == {}
+
+
+def test_momentum_switched_on_later():
+    p = torch.zeros(1, requires_grad=True)
+    p.grad = torch.ones(1)
+    optimizer = optim.SGD([p], lr=1.0)
+    optimizer.step()
+    optimizer.param_groups[0]["momentum"] = 0.5
+    optimizer.step()
+    optimizer.step()
+    assert p.item() == -1 - 1 - 1.5
+
+
+def test_zero_grad():
+    p = torch.ones(2, requires_grad=True)
+    optimizer = optim.SGD([p])
+    p.grad = torch.ones(2)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0, 0]
+    optimizer.zero_grad()
+    assert p.grad is None
+
+
+def test_closure():
+    p = torch.tensor(2.0, requires_grad=True)
+    optimizer = optim.SGD([p], lr=0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = p * p
+        loss.backward()
+        return loss
+
+    with torch.no_grad():
+        assert optimizer.step(closure).item() == 4
+    assert p.item() == 1
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_strided_and_0d_parameters(method):
+    base = torch.ones(3, 4)
+    column, scalar = base[:, 1].detach().requires_grad_(), torch.tensor(1.0, requires_grad=True)
+    optimizer = method([column, scalar], lr=0.1)
+    column.grad, scalar.grad = torch.ones(3), torch.tensor(1.0)
+    optimizer.step()
+    assert column.tolist() == pytest.approx([scalar.item()] * 3)
+    assert base[:, 1].tolist() == column.tolist()
+    assert (base[:, 0] == 1).all()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The graph and the dispatch.
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_a_step_between_forward_and_backward_is_noticed(method):
+    p = torch.ones(2, requires_grad=True)
+    p.grad = torch.ones(2)
+    loss = (p * p).sum()
+    method([p], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="mul"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_a_recorder_hears_the_updates_with_the_learning_rate_as_data(method):
+    p = torch.ones(2, requires_grad=True)
+    p.grad = torch.ones(2)
+    optimizer = method([p], lr=0.125)
+    calls = []
+    with recording(lambda *call: calls.append(call)):
+        optimizer.step()
+    ((name, inputs, params, output),) = calls
+    assert name in ("sgd_", "adam_")
+    assert inputs[0] is output is p
+    assert inputs[1] is p.grad
+    assert inputs[-1].tolist()[0] == 0.125
+    assert 0.125 not in params.values()
+
+
+def test_the_options_keep_their_array_from_step_to_step():
+    p = torch.ones(2, requires_grad=True)
+    p.grad = torch.ones(2)
+    optimizer = optim.Adam([p])
+    (hyper,) = optimizer._refreshed_hyper()
+    optimizer.param_groups[0]["lr"] = 0.5
+    assert optimizer._refreshed_hyper()[0] is hyper
+    assert hyper.tolist() == [0.5, 0.9, 0.999, 1e-8, 0]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Layout and text.
+
+
+def test_layout_of_state_dict_is_pytorchs():
+    model = nn.Linear(2, 2)
+    model(torch.ones(1, 2)).sum().backward()
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+    sgd.step()
+    assert sgd.state_dict()["state"] == {}
+    assert list(sgd.state_dict()["param_groups"][0])[-1] == "params"
+    sgd.param_groups[0]["momentum"] = 0.9
+    sgd.step()
+    assert list(sgd.state_dict()["state"][1]) == ["momentum_buffer"]
+    adam = optim.Adam(model.parameters(), amsgrad=True)
+    adam.step()
+    state = adam.state_dict()
+    assert list(state) == ["state", "param_groups"]
+    assert list(state["state"]) == state["param_groups"][0]["params"] == [0, 1]
+    assert list(state["state"][0]) == ["step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"]
+    assert state["state"][0]["step"].dtype is torch.float32
+    assert state["state"][0]["step"].item() == 1
+    assert state["state"][0]["exp_avg"].shape == (2, 2)
+    assert state["state"][0]["exp_avg"] is adam.state[model.weight]["exp_avg"]
+
+
+def test_loading_converts_the_state_to_the_type_of_the_parameter():
+    p, q = torch.ones(2, requires_grad=True), torch.ones(2).double().requires_grad_()
+    p.grad = torch.ones(2)
+    first, second = optim.Adam([p]), optim.Adam([q])
+    first.step()
+    second.load_state_dict(first.state_dict())
+    assert second.state[q]["exp_avg"].dtype is torch.float64
+    assert second.state[q]["step"].dtype is torch.float32
+
+
+def test_prints_as_pytorchs():
+    model = nn.Linear(1, 1)
+    assert [repr(method(model.parameters(), lr=0.1)) for method in ALL] == PRINTED["optimizers"]
+
+
+def test_copies_and_pickles():
+    model = nn.Linear(2, 1)
+    optimizer = optim.Adam(model.parameters())
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    for other_model, other in (copy.deepcopy((model, optimizer)), pickle.loads(pickle.dumps((model, optimizer)))):
+        assert other.param_groups[0]["params"][0] is other_model.weight
+        for p, q in zip(model.parameters(), other_model.parameters(), strict=True):
+            q.grad = p.grad.clone()
+        other.step()
+        assert other.state[other_model.weight]["step"].item() == 2
+    assert optimizer.state[model.weight]["step"].item() == 1
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is refused.
+
+P = torch.ones(2, requires_grad=True)
+REFUSED = {
+    "nothing": (ValueError, "optimizer got an empty parameter list", lambda: optim.SGD([])),
+    "a tensor": (TypeError, "should be an iterable of Tensors or dicts", lambda: optim.SGD(P)),
+    "a result": (ValueError, "can't optimize a non-leaf Tensor", lambda: optim.SGD([P * 2])),
+    "a number": (TypeError, "one of the params is int", lambda: optim.SGD([3])),
+    "a set": (TypeError, "ordered collections", lambda: optim.SGD([{"params": {P}}])),
+    "twice": (ValueError, "more than one parameter group", lambda: optim.SGD([{"params": [P]}, {"params": [P]}])),
+    "no dict": (TypeError, "param_group must be a dict", lambda: optim.SGD([P]).add_param_group([P])),
+    "no params": (KeyError, "params", lambda: optim.SGD([{"lr": 1}])),
+    "lr": (ValueError, "Invalid learning rate: -1", lambda: optim.SGD([P], lr=-1)),
+    "nan": (ValueError, "Invalid learning rate: nan", lambda: optim.SGD([P], lr=float("nan"))),
+    "momentum": (ValueError, "Invalid momentum value: -1", lambda: optim.SGD([P], momentum=-1)),
+    "weight_decay": (ValueError, "Invalid weight_decay value: -1", lambda: optim.SGD([P], weight_decay=-1)),
+    "nesterov": (ValueError, "requires a momentum and zero dampening", lambda: optim.SGD([P], nesterov=True)),
+    "adam lr": (ValueError, "Invalid learning rate: -1", lambda: optim.Adam([P], lr=-1)),
+    "adam eps": (ValueError, "Invalid epsilon value: -1", lambda: optim.Adam([P], eps=-1)),
+    "beta 0": (ValueError, "Invalid beta parameter at index 0: 1.0", lambda: optim.Adam([P], betas=(1.0, 0.9))),
+    "beta 1": (ValueError, "Invalid beta parameter at index 1: -1", lambda: optim.AdamW([P], betas=(0.9, -1))),
+    "adam weight_decay": (ValueError, "Invalid weight_decay value: -1", lambda: optim.AdamW([P], weight_decay=-1)),
+    "capturable": (NotImplementedError, "capturable=True", lambda: optim.Adam([P], capturable=True)),
+    "differentiable": (NotImplementedError, "differentiable=True", lambda: optim.SGD([P], differentiable=True)),
+    "no update": (NotImplementedError, "_update", lambda: optim.Optimizer([P], {}).step()),
+    "groups": (
+        ValueError,
+        "different number of parameter groups",
+        lambda: optim.SGD([P]).load_state_dict({"state": {}, "param_groups": []}),
+    ),
+    "sizes": (
+        ValueError,
+        "doesn't match the size of optimizer's group",
+        lambda: optim.SGD([P]).load_state_dict({"state": {}, "param_groups": [{"params": [0, 1]}]}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_arguments_are_refused(name):
+    kind, words, call = REFUSED[name]
+    with pytest.raises(kind, match=words):
+        call()
+
+
+def test_duplicates_are_warned_of():
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        optim.SGD([P, P])
