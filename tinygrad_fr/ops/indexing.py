@@ -11,32 +11,74 @@ from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import canonical_dim, unbind
 
-# An index is split in two: a static part, hashable, in which ARRAY stands for an integer array, and those arrays.
+# An index is applied in two steps, as PyTorch does: first what gives a view (ints, slices, None), then the integer
+# arrays. Each step is described by something hashable, in which ARRAY stands for an integer array.
 ARRAY = "array"
+ALL = ("slice", None, None, None)
 Static = tuple[Any, ...]
 
 
-def _parse(index: Any, shape: tuple[int, ...]) -> tuple[Static, list[Tensor]]:
-    """The static part and the integer arrays of ``index``, checked against ``shape``."""
-    items = index if isinstance(index, tuple) else (index,)
-    static: list[Any] = []
-    arrays: list[Tensor] = []
-    for item in items:
-        if item is None or item is Ellipsis:
-            static.append(item)
+class _Index:
+    """An index in its two steps: ``view`` gives a view, of which ``places`` and ``arrays`` take elements."""
+
+    def __init__(self, index: Any):
+        self.view: Static = ()
+        self.places: Static = ()
+        self.arrays: list[Tensor] = []
+        self.masks: list[tuple[int, tuple[int, ...]]] = []  # at which place, of which shape
+        for item in index if isinstance(index, tuple) else (index,):
+            self._read(item)
+        if self.view.count(Ellipsis) > 1:
+            raise IndexError("an index can only have a single ellipsis ('...')")
+
+    def _read(self, item: Any) -> None:
+        if item is None:
+            self._add(None, ALL)
+        elif item is Ellipsis:
+            self._add(Ellipsis, Ellipsis)
         elif isinstance(item, slice):
-            static.append(("slice", *[None if each is None else operator.index(each) for each in _bounds(item)]))
-        elif _is_single_truth(item):
-            static.append(None)  # x[True] is x[None]; x[False] has no elements
-            static.append(ARRAY)
-            arrays.append(wrap(np.zeros(int(bool(item)), np.int64)))
+            bounds = [None if each is None else operator.index(each) for each in _bounds(item)]
+            self._add(("slice", *bounds), ALL)
+        elif _is_single_truth(item):  # x[True] is x[None]; x[False] has no elements
+            self._add(None, ARRAY)
+            self.arrays.append(wrap(np.zeros(int(bool(item)), np.int64)))
         elif isinstance(item, (list, Tensor, np.ndarray, range)) and not _is_single_integer(item):
-            found = _integer_arrays(item)
-            static.extend([ARRAY] * len(found))
-            arrays.extend(found)
+            self._read_array(_as_index_tensor(item))
         else:
-            static.append(_integer(item))
-    return _check(tuple(static), arrays, shape)
+            self.view = (*self.view, _integer(item))
+
+    def _read_array(self, tensor: Tensor) -> None:
+        if _is_mask(tensor):
+            self.masks.append((len(self.places), tensor._array.shape))
+            found = nonzero(tensor, as_tuple=True)
+        else:
+            found = (tensor.to(dtypes.int64),)
+        for each in found:
+            self._add(ALL, ARRAY)
+            self.arrays.append(each)
+
+    def _add(self, step: Any, place: Any) -> None:
+        self.view = (*self.view, step)
+        self.places = (*self.places, place)
+
+    def viewed(self, tensor: Tensor) -> Tensor:
+        """The first step: ``tensor`` itself where there is nothing to do."""
+        used = sum(1 for each in self.view if each is not None and each is not Ellipsis)
+        if used > tensor.ndim:
+            raise IndexError(f"too many indices for tensor of dimension {tensor.ndim} (got {used})")
+        nothing = self.arrays and all(each == ALL or each is Ellipsis for each in self.view)
+        part = tensor if nothing else apply(_slice.op, (tensor,), {"index": self.view})
+        for place, shape in self.masks:
+            self._check_mask(place, shape, part._array.shape)
+        return part
+
+    def _check_mask(self, place: int, shape: tuple[int, ...], indexed: tuple[int, ...]) -> None:
+        axis = place if Ellipsis not in self.places[:place] else len(indexed) - (len(self.places) - place)
+        if indexed[axis : axis + len(shape)] != shape:
+            raise IndexError(
+                f"The shape of the mask {list(shape)} at index {axis} does not match the shape of the indexed tensor "
+                f"{list(indexed)} at index {axis}"
+            )
 
 
 def _bounds(item: slice) -> tuple[Any, Any, Any]:
@@ -50,9 +92,15 @@ def _is_single_integer(item: Any) -> bool:
 
 
 def _is_single_truth(item: Any) -> bool:
-    if isinstance(item, (Tensor, np.ndarray)):
-        return item.ndim == 0 and np.asarray(plain(item)).dtype.kind == "b"
-    return isinstance(item, (bool, np.bool_))
+    if isinstance(item, Tensor):
+        return item.ndim == 0 and _is_mask(item)
+    return isinstance(item, (bool, np.bool_)) or (
+        isinstance(item, np.ndarray) and item.shape == () and item.dtype == bool
+    )
+
+
+def _is_mask(tensor: Tensor) -> bool:
+    return tensor._array.dtype in (np.bool_, np.uint8)
 
 
 def _integer(item: Any) -> int:
@@ -65,29 +113,15 @@ def _integer(item: Any) -> int:
         ) from None
 
 
-def _integer_arrays(item: Any) -> list[Tensor]:
-    """An integer array as int64; a mask as the positions of its True elements, one array an axis."""
-    tensor = (
-        item if isinstance(item, Tensor) else wrap(np.asarray(plain(list(item) if isinstance(item, range) else item)))
-    )
-    array = tensor._array
-    if array.dtype.kind == "b":
-        return list(nonzero(tensor, as_tuple=True))
-    if array.dtype.kind not in "iu":
-        if array.size == 0 and not isinstance(item, Tensor):
-            return [wrap(array.astype(np.int64))]
-        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {tensor.dtype.name}")
-    return [tensor if array.dtype == np.int64 else tensor.to(dtypes.int64)]
-
-
-def _check(static: Static, arrays: list[Tensor], shape: tuple[int, ...]) -> tuple[Static, list[Tensor]]:
-    """IndexError where there are more indices than axes."""
-    used = sum(1 for each in static if each is not None and each is not Ellipsis)
-    if static.count(Ellipsis) > 1:
-        raise IndexError("an index can only have a single ellipsis ('...')")
-    if used > len(shape):
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)} (got {used})")
-    return static, arrays
+def _as_index_tensor(item: Any) -> Tensor:
+    if isinstance(item, Tensor):
+        tensor = item
+    else:
+        array = np.asarray(plain(list(item) if isinstance(item, range) else item))
+        tensor = wrap(array.astype(np.int64) if array.size == 0 else array)
+    if tensor._array.dtype.kind not in "iub":
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {tensor._array.dtype}")
+    return tensor
 
 
 def _numpy_index(static: Static, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
@@ -162,9 +196,7 @@ def _put(x, value, *indices, static, out):
 
 @_put.vjp("x")
 def _(g, indices, static):
-    keep = wrap(np.ones(g._array.shape, g._array.dtype))
-    keep._array[_numpy_index(static, tuple(each._array for each in indices))] = 0
-    return g * keep
+    return apply(_zero_at.op, (g, *indices), {"static": static})
 
 
 @_put.vjp("value")
@@ -172,36 +204,63 @@ def _(g, value_shape, indices, static):
     return apply(_take.op, (g, *indices), {"static": static}).sum_to_size(value_shape)
 
 
+@op
+def _zero_at(x, *indices, static, out=None):
+    """x with 0 at integer arrays."""
+    result = x.copy()
+    result[_numpy_index(static, indices)] = 0
+    return result
+
+
+@_zero_at.vjp("x")
+def _(g, indices, static):
+    return apply(_zero_at.op, (g, *indices), {"static": static})
+
+
 def getitem(self, index):
     """``tensor[index]``: a view for ints, slices, None and ``...``; a copy for integer tensors and masks."""
-    static, arrays = _parse(index, self._array.shape)
+    index = _Index(index)
     try:
-        if arrays:
-            return apply(_take.op, (self, *arrays), {"static": static})
-        return apply(_slice.op, (self,), {"index": static})
+        part = index.viewed(self)
+        return apply(_take.op, (part, *index.arrays), {"static": index.places}) if index.arrays else part
     except IndexError as error:
         raise _explained(error, self) from None
 
 
 def setitem(self, index, value):
     """``tensor[index] = value``, broadcast and converted; the graph sees it."""
-    static, arrays = _parse(index, self._array.shape)
+    index = _Index(index)
     value = value if isinstance(value, Tensor) else wrap(np.asarray(plain(value)))
     value = value.to(self.dtype)
     try:
-        if not arrays:
-            apply(_slice.op, (self,), {"index": static}).copy_(_without_leading_ones(value, self, static))
+        part = index.viewed(self)
+        if index.arrays:
+            _write_at(part, index, value)
         else:
-            write(_put.op, self, (value, *arrays), {"static": static})
+            part.copy_(_without_leading_ones(value, part.ndim))
     except IndexError as error:
         raise _explained(error, self) from None
-    except ValueError as error:  # NumPy's words for shapes that do not fit
-        raise RuntimeError(f"shape mismatch: cannot write a value of shape {list(value.shape)}: {error}") from None
 
 
-def _without_leading_ones(value, target, static):
-    """``value`` with as many axes as the part it is written to: leading axes of size 1 are dropped."""
-    axes = target._array[_numpy_index(static, ())].ndim
+def _write_at(part, index, value):
+    arrays = [each._array for each in index.arrays]
+    shape = part._array[_numpy_index(index.places, arrays)].shape
+    value = _without_leading_ones(value, len(shape))
+    if not _fits(value._array.shape, shape):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(shape)}"
+        )
+    write(_put.op, part, (value, *index.arrays), {"static": index.places})
+
+
+def _fits(shape, target):
+    """Whether ``shape`` broadcasts to ``target``."""
+    return len(shape) <= len(target) and all(a in (1, b) for a, b in zip(shape[::-1], target[::-1], strict=False))
+
+
+def _without_leading_ones(value, axes):
+    """``value`` with no more than ``axes`` axes, if those in front of them have size 1."""
     while value.ndim > axes and value._array.shape[0] == 1:
         value = value.squeeze(0)
     return value
@@ -321,7 +380,10 @@ def where(condition, input=None, other=None):
     return apply(_where.op, (condition, x, y), {})
 
 
-Tensor.where = lambda self, condition, other: where(condition, self, other)  # type: ignore[attr-defined]
+@public(function_name=None, method="where")
+def _where_of(self, condition, other):
+    """The tensor where ``condition`` holds, else other, broadcast.  (*) -> (*)."""
+    return where(condition, self, other)
 
 
 @public
