@@ -12,6 +12,7 @@ from ..autograd import Tensor, dtypes, no_grad
 from ..autograd.device import check_device
 from ..autograd.hooks import RemovableHandle, add_hook
 from ..ops.convert import _is_device
+from ..ops.optim import clear_grad
 from .parameter import Buffer, Parameter
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
@@ -513,15 +514,6 @@ _REPLACEMENTS = (
     ("_buffers", Tensor, ("buffer", "nn.Buffer, Tensor or None")),
 )
 _EXTRA_STATE = "_extra_state"
-
-
-def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
-    """Forget the gradient of a leaf, or set it to 0 outside any graph."""
-    if set_to_none or parameter.grad is None:
-        parameter.grad = None
-    else:
-        parameter.grad = parameter.grad.detach()
-        parameter.grad.zero_()
 
 
 def in_parentheses(name: str, lines: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ What changes from step to step comes in tensors: ``hyper``, the learning rate an
 from .. import kernels as k
 from ..autograd.inplace import write
 from ..autograd.op import op
+from ..autograd.tensor import Tensor
 
 
 @op
@@ -39,3 +40,12 @@ def adam_(p, g, m, v, vmax, step, hyper, params):
     stands in ``kernels.optim.adam``.
     """
     return write(_adam.op, p, (g, m, v, vmax, step, hyper), params)
+
+
+def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
+    """Forget the gradient of a leaf, or set it to 0 outside any graph."""
+    if set_to_none or parameter.grad is None:
+        parameter.grad = None
+    else:
+        parameter.grad = parameter.grad.detach()
+        parameter.grad.zero_()

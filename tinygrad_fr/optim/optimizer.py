@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Tensor, enable_grad
 from ..autograd.mode import thread
 from ..autograd.tensor import wrap
-from ..nn.module import clear_grad
+from ..ops.optim import clear_grad
 
 Group = dict[str, Any]
 
