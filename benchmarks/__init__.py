@@ -1,1 +1,1 @@
-"""Side-by-side measurements; see the module of each."""
+"""Side-by-side measurements: ``python -m benchmarks NAME [--json FILE]``; `harness` says how they are made."""

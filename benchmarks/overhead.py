@@ -1,23 +1,11 @@
-"""What a small op costs beside its arithmetic, against the libraries that are installed.
+"""What a small op costs beside its arithmetic: its forward and the recording of the graph, on one thread."""
 
-    python -m benchmarks.overhead [--rounds 9] [--json FILE]
-
-Each library runs in a process of its own, one thread, and the rounds take turns: in each round every process measures
-every case once (the best of a few repetitions), so that all see the same hours of the machine. The table gives the
-median over the rounds and its ratio to ours. An op's overhead is its forward plus the recording of the graph.
-"""
-
-import argparse
-import importlib.util
-import json
-import subprocess
-import sys
-import timeit
+import importlib
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 LIBRARIES = ("tinygrad_fr", "torch", "mygrad", "micrograd")
+THREADS = (1,)
 SCALAR_CHAIN = "z = s*s + s; z = z*s; z.backward()"
 
 
@@ -36,7 +24,6 @@ def cases(library: str) -> dict[str, Callable[[], Any]]:
 
 
 def torch_cases(torch: Any) -> dict[str, Callable[[], Any]]:
-    torch.set_num_threads(1)
     s = torch.tensor(2.0, requires_grad=True)
     x, y = torch.rand(8, requires_grad=True), torch.rand(8, requires_grad=True)
     plain = torch.rand(8)
@@ -58,94 +45,9 @@ def torch_cases(torch: Any) -> dict[str, Callable[[], Any]]:
 
 
 def scalar_chain(s: Any) -> Callable[[], Any]:
-    def run() -> Any:
+    def run() -> None:
         z = s * s + s
         z = z * s
         z.backward()
 
     return run
-
-
-# --- one process a library ---------------------------------------------------------------------------------------
-
-
-def serve(library: str) -> None:
-    """Measure all cases once for every line on standard input; answer each with a line of JSON, in microseconds."""
-    measured = cases(library)
-    counts = {name: max(1, int(0.01 / best_time(run, 20))) for name, run in measured.items()}
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(json.dumps({name: best_time(run, counts[name]) * 1e6 for name, run in measured.items()}), flush=True)
-
-
-def best_time(run: Callable[[], Any], count: int) -> float:
-    """Seconds a call: the best of five times ``count`` calls, after a warm-up."""
-    return min(timeit.repeat(run, number=count, repeat=6)[1:]) / count
-
-
-def measure(libraries: list[str], rounds: int) -> dict[str, dict[str, float]]:
-    """The median over the rounds, by library and case."""
-    servers = {
-        library: subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.overhead", "--serve", library],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for library in libraries
-    }
-    results: dict[str, list[dict[str, float]]] = {library: [] for library in libraries}
-    try:
-        for server in servers.values():
-            server.stdout.readline()
-        for _ in range(rounds):
-            for library, server in servers.items():
-                server.stdin.write("\n")
-                server.stdin.flush()
-                results[library].append(json.loads(server.stdout.readline()))
-    finally:
-        for server in servers.values():
-            server.stdin.close()
-            server.wait()
-    return {
-        library: {name: median(each[name] for each in measured) for name in measured[0]}
-        for library, measured in results.items()
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="The cost of a small op.")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", help="write the results to this file")
-    parser.add_argument("--serve", choices=LIBRARIES, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        serve(arguments.serve)
-        return
-    installed = [library for library in LIBRARIES if importlib.util.find_spec(library)]
-    results = measure(installed, arguments.rounds)
-    ours = results["tinygrad_fr"]
-    print(f"{'microseconds, and ratio to ours':36s}" + "".join(f"{library:>18s}" for library in installed))
-    for name in ours:
-        cells = [results[library].get(name) for library in installed]
-        shown = ["" if each is None else f"{each:.2f} ({each / ours[name]:.2f}x)" for each in cells]
-        print(f"{name:36s}" + "".join(f"{each:>18s}" for each in shown))
-    if arguments.json:
-        rows = [
-            {
-                "benchmark": "overhead",
-                "case": name,
-                "library": library,
-                "threads": 1,
-                "median_s": value * 1e-6,
-                "ratio_to_ours": value / ours[name],
-            }
-            for library in installed
-            for name, value in results[library].items()
-        ]
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
-
-
-if __name__ == "__main__":
-    main()

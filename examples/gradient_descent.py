@@ -37,14 +37,14 @@ def draw(path: list[tuple[float, float]], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     xs = np.array([x for x, _ in path])
-    reach = max(abs(xs - 0.5).max() * 1.1, 1)
+    reach = max(abs(xs - 0.5).max() * 1.25, 1)
     grid = np.linspace(0.5 - reach, 0.5 + reach, 400)
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     axes.plot(grid, f(grid), color="tab:blue", label="$f(x) = x^2 - x + 1$")
     axes.plot(xs, f(xs), "o-", color="tab:red", markersize=4, label=f"{len(path) - 1} steps of gradient descent")
     axes.plot(0.5, 0.75, "*", color="tab:green", markersize=14, label="minimum, at $x = 1/2$")
-    for i, x in enumerate(xs[:4]):
-        axes.annotate(f"$x_{i} = {x:.3g}$", (x, f(x)), textcoords="offset points", xytext=(8, 4))
+    for i, (x, offset) in enumerate(zip(xs, [(10, -4), (10, -4), (14, -2)], strict=False)):
+        axes.annotate(f"$x_{i} = {x:.3g}$", (x, f(x)), textcoords="offset points", xytext=offset)
     axes.set(xlabel="x", ylabel="f(x)", title="Gradient descent")
     axes.legend()
     figure.savefig(file, dpi=150)
