@@ -94,7 +94,8 @@ class Op:
     def fused_backward(self, function):
         """Declare one pass on arrays for all gradients: ``function(g, ...)`` gives one array an input, or None.
 
-        The argument ``needs`` tells for each input whether its gradient is wanted.
+        The argument ``needs`` tells for each input whether its gradient is wanted; only what the rules for those read
+        is then there to read.
         """
         self.backward = self._place(Rule(function, True))
         self._tabulate()
@@ -255,7 +256,10 @@ class Plan:
             if need and rule is not None:
                 wanted.update(rule.names)
         if op.backward is not None:
-            wanted.update(op.backward.names)
+            names = set(op.backward.names)
+            if "needs" in names:  # it reads what the rules of those inputs read, and no other array
+                names -= {*op.inputs, RESULT}
+            wanted.update(names)
         if op.reference is not None:
             wanted.update(op.inputs)
             wanted.update(op.params)
@@ -313,8 +317,14 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if op.keeps:
         array, *kept = mode.quietly(op.forward, *arrays, **params)
     else:
-        array = mode.quietly(op.forward, *arrays, **params)
-    version = None if mode.inference else [0]
+        try:
+            array = mode.quietly(op.forward, *arrays, **params)
+        except ValueError:
+            if op.kind:
+                broadcast(op.name, *arrays)
+            raise
+    # under inference mode results are inference tensors, unless they are views of ordinary ones
+    version = None if mode.inference and not op.view else [0]
     node = record(op, inputs, arrays, array, kept, params, version) if mode.grad and op.differentiable else None
     out = make(array, node, version)
     if op.view:
@@ -322,6 +332,24 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if mode.recorder is not None:
         mode.recorder(op.name, inputs, params, out)
     return out
+
+
+def broadcast(name: str, *arrays: Any) -> tuple[int, ...]:
+    """The shape to which the arrays broadcast; RuntimeError, with the shapes, where they do not."""
+    shapes = [each.shape for each in arrays if isinstance(each, np.ndarray)]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        first, second = shapes[0], next(each for each in shapes[1:] if not _broadcasts(shapes[0], each))
+        axis = next(i for i in range(-1, -len(first) - 1, -1) if not _broadcasts(first[i:][:1], second[i:][:1]))
+        raise RuntimeError(
+            f"{name}: The size of tensor a ({first[axis]}) must match the size of tensor b ({second[axis]}) at "
+            f"non-singleton dimension {max(len(first), len(second)) + axis}: shapes {list(first)} and {list(second)}"
+        ) from None
+
+
+def _broadcasts(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    return all(a == b or 1 in (a, b) for a, b in zip(first[::-1], second[::-1], strict=False))
 
 
 def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node | None:
@@ -473,7 +501,11 @@ def binary(kind: str = "arithmetic") -> Any:
                 if x.dtype is not y.dtype or (only_float and x.dtype is not F32 and x.dtype is not F64):
                     return apply(made, (input, other), {})
             mode = thread.mode
-            z = mode.quietly(forward, x, y)
+            try:
+                z = mode.quietly(forward, x, y)
+            except ValueError:
+                broadcast(made.name, x, y)
+                raise
             node, version = None, [0]
             needs = input._requires_grad + 2 * other._requires_grad
             if needs and mode.grad and made.differentiable:

@@ -23,6 +23,11 @@ def _(g, x, y_shape):
     return apply(_matmul.op, (x.mT, g), {}).sum_to_size(y_shape)
 
 
+@_matmul.backward
+def _(g, x, y, needs):
+    return k.gemm.matmul(g, y.mT) if needs[0] else None, k.gemm.matmul(x.mT, g) if needs[1] else None
+
+
 @public(operator="matmul")
 def matmul(input, other):
     """The matrix product; a vector counts as a row on the left, as a column on the right, and that axis is dropped.
@@ -129,9 +134,27 @@ def _(g):
     return g.sum(0)
 
 
+@_linear.backward
+def _(g, x, weight, needs):
+    return (
+        k.gemm.matmul(g, weight) if needs[0] else None,
+        k.gemm.matmul(g.T, x) if needs[1] else None,
+        k.reduce.sum(g, 0) if needs[2] else None,
+    )
+
+
 @public(method=False, function_name=None)
 def linear(input, weight, bias=None):
     """input @ weight.T + bias.  (..., I), (O, I), (O,) -> (..., O)."""
+    x, w = input._array, weight._array
+    fits = x.ndim == 2 and w.ndim == 2 and x.dtype is w.dtype and x.shape[1] == w.shape[1] and x.dtype.kind == "f"
+    if fits and (bias is None or (bias._array.dtype is x.dtype and bias._array.shape == w.shape[:1])):
+        return apply(_linear.op, (input, weight, bias), {})
+    return _linear_of_any_shape(input, weight, bias)
+
+
+def _linear_of_any_shape(input, weight, bias):
+    """`linear` for inputs of other than two axes, and the errors of those that do not fit."""
     for name, each in (("weight", weight), ("bias", bias)):
         if each is not None and each._array.dtype is not input._array.dtype:
             raise RuntimeError(

@@ -2,12 +2,13 @@
 
 import builtins
 import math
+import operator
 
 import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.op import apply, op, public
-from ..autograd.tensor import Size, Tensor
+from ..autograd.tensor import Tensor
 
 
 def canonical_dim(dim, ndim):
@@ -33,9 +34,9 @@ def canonical_dims(dim, ndim):
 
 def sizes(shape):
     """The sizes meant by ``f(2, 3)``, ``f((2, 3))`` or ``f(torch.Size([2, 3]))``, as a tuple of int."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list, Size)):
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
-    return tuple(int(each) for each in shape)
+    return tuple(map(operator.index, shape))
 
 
 # --- views -------------------------------------------------------------------------------------------------------
@@ -76,11 +77,11 @@ def _resolve(shape, tensor):
 @public
 def reshape(input, *shape):
     """The elements in the order they are, with new axes: a view where possible, else a copy.  -1 is filled in."""
-    resolved = _resolve(sizes(shape), input)
+    shape = sizes(shape)
     try:
-        return apply(_reshape.op, (input,), {"shape": resolved})
-    except ValueError:  # NumPy says that it would have to copy
-        return apply(_reshape.op, (input.contiguous(),), {"shape": resolved})
+        return apply(_reshape.op, (input,), {"shape": shape})
+    except ValueError:  # NumPy says that it would have to copy, or that the sizes do not fit
+        return apply(_reshape.op, (input.contiguous(),), {"shape": _resolve(shape, input)})
 
 
 @public(function_name=None)
@@ -88,10 +89,11 @@ def view(self, *shape):
     """As `reshape`, but never a copy: RuntimeError where the memory does not allow it."""
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         raise NotImplementedError("view(dtype), a reinterpretation of the bytes, is not supported; use to(dtype)")
-    resolved = _resolve(sizes(shape), self)
+    shape = sizes(shape)
     try:
-        return apply(_reshape.op, (self,), {"shape": resolved})
+        return apply(_reshape.op, (self,), {"shape": shape})
     except ValueError:
+        _resolve(shape, self)  # raises where the sizes do not fit
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
             "two contiguous subspaces). Use .reshape(...) instead."
