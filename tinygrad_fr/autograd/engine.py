@@ -152,7 +152,7 @@ def _seed(i: int, root: Tensor, given: Any) -> Any:
             f"Mismatch in shape: grad_output[{i}] has a shape of {list(given.shape)} and output[{i}] has a shape "
             f"of {list(root.shape)}."
         )
-    return given
+    return given if given._array.dtype is array.dtype else given.to(root.dtype)
 
 
 def _edge(tensor: Tensor) -> Edge:
@@ -336,7 +336,8 @@ def _into_place(pending: dict[Edge, Any], heap: list[Any], node: OutputNode, g: 
     if gathered is None:
         gathered = pending[parent] = [None] * len(parent.shape)
         heappush(heap, (parent.number, parent))
-    gathered[node.index] = g
+    before = gathered[node.index]  # a result that backward saved and used has a second node for it
+    gathered[node.index] = g if before is None else before + g
 
 
 def _tell(node: Node, g: Tensor, copy: bool) -> Tensor:
@@ -352,22 +353,35 @@ def _tell(node: Node, g: Tensor, copy: bool) -> Tensor:
 def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
     """Add ``g`` to ``leaf.grad``, whose array belongs to the leaf alone."""
     before = leaf.grad
-    if isinstance(g, Tensor) and create_graph:
-        leaf.grad = g if before is None else before + g
+    if isinstance(g, Tensor):
+        _accumulate_by_ops(leaf, g, create_graph)
+    elif before is None:
+        owned = fresh and type(g) is np.ndarray and g.flags.c_contiguous
+        leaf.grad = wrap(g if owned else np.array(g, order="C"))
+    elif before._requires_grad:
+        leaf.grad = before + wrap(np.asarray(g))
     else:
-        array = g._array if isinstance(g, Tensor) else g
-        if before is None:
-            owned = fresh and type(array) is np.ndarray and array.flags.c_contiguous
-            leaf.grad = wrap(array if owned else np.array(array, order="C"))
-        elif before._requires_grad:
-            leaf.grad = before + wrap(np.asarray(array))
-        else:
-            thread.mode.quietly(_add, before._array, array, before._array)
-            if before._version is not None:
-                before._version[0] += 1
+        thread.mode.quietly(_add, before._array, g, before._array)
+        if before._version is not None:
+            before._version[0] += 1
     if leaf._extra is not None:
         for hook in tuple(leaf._extra.get("post_hooks", {}).values()):
             hook(leaf)
+
+
+def _accumulate_by_ops(leaf: Tensor, g: Tensor, create_graph: bool) -> None:
+    """As `_accumulate`, by op calls: into the graph where one is wanted, and heard by a recorder."""
+    mode, before = thread.mode, leaf.grad
+    thread.mode = mode.with_grad if create_graph else mode.without_grad
+    try:
+        if before is None:
+            leaf.grad = g.clone()
+        elif create_graph or before._requires_grad:
+            leaf.grad = before + g
+        else:
+            before.add_(g)
+    finally:
+        thread.mode = mode
 
 
 def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -82,28 +82,29 @@ class _FunctionOp:
 
     array_rules = None
 
-    def __init__(self, function: type["Function"], context: Context, several: bool):
+    def __init__(self, function: type["Function"], context: Context, inputs: Any, outputs: Any):
         self.name = function.__name__
         self.function = function
         self.context = context
-        self.several = several
+        self.several = len(outputs) > 1
+        self.inputs = [_form(each) for each in inputs]
+        self.outputs = [_form(each) for each in outputs]
 
     def array_gradients(self, node: Node, parents: Any, g: Any) -> tuple[Any, ...]:
         gs = g if self.several else [g]
         gradients = self._run(node, [None if each is None else wrap(np.asarray(each)) for each in gs])
-        return tuple(None if each is None else each._array for each in gradients)
+        # as views, for the user's arrays are not for the engine to add to or to keep
+        return tuple(None if each is None else each._array.view() for each in gradients)
 
     def tensor_gradients(self, node: Node, parents: Any, g: Any, create_graph: bool) -> tuple[Any, ...]:
         return self._run(node, g if self.several else [g])
 
     def _run(self, node: Node, gs: list[Any]) -> tuple[Any, ...]:
         context = self.context
-        shapes: Any = node.shape if self.several else (node.shape,)
         if context._materialize:
-            dtypes = [each._array.dtype for each in gs if each is not None]
             gs = [
-                wrap(np.zeros(shape, dtypes[0])) if each is None else each
-                for each, shape in zip(gs, shapes, strict=True)
+                wrap(np.zeros(*form)) if each is None and form is not None else each
+                for each, form in zip(gs, self.outputs, strict=True)
             ]
         context._current = node
         try:
@@ -117,10 +118,29 @@ class _FunctionOp:
                 f"function {self.name}Backward returned an incorrect number of gradients "
                 f"(expected {len(node.parents)}, got {len(gradients)})"
             )
-        for i, (gradient, parent) in enumerate(zip(gradients, node.parents, strict=False)):
-            if parent is not None and gradient is not None and not isinstance(gradient, Tensor):
-                raise TypeError(f"{self.name}Backward: gradient {i} is a {type(gradient).__name__}, expected a Tensor")
-        return gradients[: len(node.parents)]
+        wanted = zip(gradients, node.parents, strict=False)
+        return tuple(None if parent is None else self._fit(i, each) for i, (each, parent) in enumerate(wanted))
+
+    def _fit(self, i: int, gradient: Any) -> Tensor | None:
+        """The gradient that backward gave for input ``i``, in that input's shape and dtype."""
+        if gradient is None:
+            return None
+        if not isinstance(gradient, Tensor):
+            raise TypeError(f"{self.name}Backward: gradient {i} is a {type(gradient).__name__}, expected a Tensor")
+        shape, kind = self.inputs[i]
+        try:
+            gradient = gradient if gradient._array.shape == shape else gradient.sum_to_size(shape)
+        except RuntimeError:
+            raise RuntimeError(
+                f"Function {self.name}Backward returned an invalid gradient at index {i} - got "
+                f"{list(gradient.shape)} but expected shape compatible with {list(shape)}"
+            ) from None
+        return gradient if gradient._array.dtype == kind else gradient.to(kind)
+
+
+def _form(value: Any) -> Any:
+    """The shape and NumPy dtype of a tensor; None for anything else."""
+    return (value._array.shape, value._array.dtype) if isinstance(value, Tensor) else None
 
 
 class Function:
@@ -176,7 +196,7 @@ class Function:
         constant = {id(each) for each in context._constant}
         outputs = tuple(_own(each, inputs, dirty) for each in outputs)
         several = len(outputs) > 1
-        op = _FunctionOp(cls, context, several)
+        op = _FunctionOp(cls, context, inputs, outputs)
         parents = tuple((each._node or each) if need else None for each, need in zip(inputs, needs, strict=True))
         shapes = tuple(getattr(each, "_array", np.empty(0)).shape for each in outputs)
         counters = tuple(

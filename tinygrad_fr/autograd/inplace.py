@@ -7,7 +7,7 @@ import numpy as np
 from . import dtypes
 from .mode import thread
 from .node import Node
-from .op import Op, apply, prepare, record
+from .op import Op, apply, broadcast, prepare, record
 from .tensor import Tensor, wrap
 from .views import living_views, walk
 
@@ -24,11 +24,6 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
     )
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
     if records:
-        if target._view is not None and not target._view.recorded:
-            raise RuntimeError(
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-                "Make the view outside no_grad, or write under no_grad."
-            )
         inputs, saved_arrays = _keep_old_values(inputs, arrays)
     mode.quietly(op.forward, *arrays, **params, out=target._array)
     bump(target)
@@ -55,6 +50,12 @@ def check_writable(name: str, target: Tensor) -> None:
             f"Inplace update to inference tensor outside InferenceMode is not allowed ({name}_). "
             "You can make a clone to get a normal tensor before doing inplace update."
         )
+    if not target._array.flags.writeable:
+        raise RuntimeError(
+            f"unsupported operation ({name}_): more than one element of the written-to tensor of shape "
+            f"{list(target.shape)} refers to a single memory location, or its memory is read-only. Please clone() the "
+            "tensor before performing the operation."
+        )
     if not mode.grad:
         return
     if target._requires_grad and target._node is None:
@@ -63,7 +64,14 @@ def check_writable(name: str, target: Tensor) -> None:
             "Write under no_grad(), or use the out-of-place form."
         )
     view = target._view
-    if view is not None and view.base._requires_grad and view.base._node is None:
+    if view is None or not (view.base._requires_grad or target._requires_grad):
+        return
+    if not view.recorded:
+        raise RuntimeError(
+            f"A view was created in no_grad mode and is being modified inplace with grad mode enabled ({name}_). "
+            "Make the view outside no_grad, or write under no_grad."
+        )
+    if view.base._requires_grad and view.base._node is None:
         raise RuntimeError(
             f"a view of a leaf Variable that requires grad is being used in an in-place operation ({name}_). "
             "Write under no_grad(), or use the out-of-place form."
@@ -84,7 +92,7 @@ def _in_type_of(op: Op, target: Tensor, others: tuple[Any, ...]) -> tuple[Any, .
 
 
 def _check_shape(op: Op, target: Tensor, inputs: tuple[Any, ...]) -> None:
-    shape = np.broadcast_shapes(*[each._array.shape for each in inputs if isinstance(each, Tensor)])
+    shape = broadcast(op.name, *[each._array for each in inputs if isinstance(each, Tensor)])
     if shape != target._array.shape:
         raise RuntimeError(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)} ({op.name}_)"
@@ -92,13 +100,12 @@ def _check_shape(op: Op, target: Tensor, inputs: tuple[Any, ...]) -> None:
 
 
 def _keep_old_values(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[tuple[Any, ...], list[Any]]:
-    """The inputs as they are before the write: the target, wherever it stands among them, by a copy."""
-    target = inputs[0]
-    old = stand_in(target, target._array.copy())
-    if target._node is None and target._requires_grad:
-        raise AssertionError("leaves are refused before")
-    inputs = tuple(old if each is target else each for each in inputs)
-    return inputs, [old._array if array is target._array else array for array in arrays]
+    """The inputs as they are before the write: the target, and whatever shares its memory, by a copy."""
+    counter = inputs[0]._version
+    shares = [isinstance(each, Tensor) and each._version is counter for each in inputs]
+    arrays = [array.copy() if share else array for array, share in zip(arrays, shares, strict=True)]
+    olds = zip(inputs, arrays, shares, strict=True)
+    return tuple(stand_in(each, array) if share else each for each, array, share in olds), arrays
 
 
 # --- the graph after a write -------------------------------------------------------------------------------------
@@ -120,13 +127,21 @@ def rebase(target: Tensor, node: Node) -> None:
         before = stand_in(base, base._array)
         arrays = [base._array, target._array]
         base_node = record(_SCATTER, (before, written), arrays, base._array, (), {"steps": view.steps}, [0])
-    base._node, base._requires_grad = base_node, True
+    _set_history(base, base_node)
     for living in living_views(base):
         view = living._view
         if view is not None and view.recorded:
             params = {"steps": view.steps}
-            living._node = record(_WALK, (base,), [base._array], living._array, (), params, [0])
-            living._requires_grad = True
+            _set_history(living, record(_WALK, (base,), [base._array], living._array, (), params, [0]))
+
+
+def _set_history(tensor: Tensor, node: Node | None) -> None:
+    """``tensor`` is now what ``node`` made; a gradient that it retains is that of its new value."""
+    before = tensor._node
+    tensor._node, tensor._requires_grad = node, True
+    if tensor.retains_grad and node is not None and before is not None and node is not before:
+        node.retaining, before.retaining = before.retaining, None
+        node.hooks = {} if node.hooks is None else node.hooks
 
 
 def stand_in(tensor: Tensor, array: np.ndarray) -> Tensor:

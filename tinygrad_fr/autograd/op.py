@@ -340,7 +340,7 @@ def broadcast(name: str, *arrays: Any) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        first, second = shapes[0], next(each for each in shapes[1:] if not _broadcasts(shapes[0], each))
+        first, second = next((a, b) for a in shapes for b in shapes if not _broadcasts(a, b))
         axis = next(i for i in range(-1, -len(first) - 1, -1) if not _broadcasts(first[i:][:1], second[i:][:1]))
         raise RuntimeError(
             f"{name}: The size of tensor a ({first[axis]}) must match the size of tensor b ({second[axis]}) at "

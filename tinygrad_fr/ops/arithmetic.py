@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..autograd import dtypes
 from ..autograd.inplace import write
 from ..autograd.op import apply, binary, op, public, unary
 from ..autograd.tensor import Tensor
@@ -43,29 +44,33 @@ def _(g):
 @public
 def add(input, other, *, alpha=1):
     """input + alpha * other, broadcast.  (*), (*) -> (*)."""
-    return _add(input, _scaled(other, alpha))
+    return _add(input, _scaled(input, other, alpha))
 
 
 @public(function_name=None)
 def add_(self, other, *, alpha=1):
     """`add`, written into the tensor itself."""
-    return write(_add.op, self, (_scaled(other, alpha),), {})
+    return write(_add.op, self, (_scaled(self, other, alpha),), {})
 
 
 @public
 def sub(input, other, *, alpha=1):
     """input - alpha * other, broadcast.  (*), (*) -> (*)."""
-    return _sub(input, _scaled(other, alpha))
+    return _sub(input, _scaled(input, other, alpha))
 
 
 @public(function_name=None)
 def sub_(self, other, *, alpha=1):
     """`sub`, written into the tensor itself."""
-    return write(_sub.op, self, (_scaled(other, alpha),), {})
+    return write(_sub.op, self, (_scaled(self, other, alpha),), {})
 
 
-def _scaled(other, alpha):
-    return other if type(alpha) is int and alpha == 1 else other * alpha
+def _scaled(input, other, alpha):
+    if type(alpha) is int and alpha == 1:
+        return other
+    if isinstance(alpha, float) and not dtypes.result_type(input, other).is_floating_point:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return other * alpha
 
 
 @public(operator="mul")
@@ -180,6 +185,8 @@ def _refuse_integer_zero(x, y):
 @unary("arithmetic")
 def neg(x, *, out=...):
     """-input.  (*) -> (*)."""
+    if x.dtype == np.bool_:
+        raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported; use ~ or logical_not().")
     return np.negative(x, out=out)
 
 
@@ -239,7 +246,8 @@ def _(g, x, y):
 @_pow.vjp("y")
 def _(g, x, y, result):
     # 0^y is constant for y >= 0, where result * log(0) would be NaN
-    return g * masked(result * log(x), (x == 0) & (y >= 0))
+    logarithm = log(x) if isinstance(x, Tensor) else float(log(x)._array)  # a number leaves the type to the result
+    return g * masked(result * logarithm, (x == 0) & (y >= 0))
 
 
 def masked(value, condition):
@@ -274,12 +282,20 @@ def _power(x, exponent):
 def pow(input, exponent):
     """input ** exponent, broadcast.  (*), (*) -> (*)."""
     if isinstance(exponent, (int, float)) and isinstance(input, Tensor):
-        if isinstance(exponent, float) and not input.is_floating_point():
-            input = input.to(float)
+        if not input.is_floating_point():
+            input = _for_exponent(input, exponent)
         if exponent == 1:
             return input.clone()
         return _power(input, exponent)
     return _pow(input, exponent)
+
+
+def _for_exponent(input, exponent):
+    """An integer or bool tensor in the type of its power."""
+    kind = dtypes.result_type(input, exponent)
+    if kind.category == 1 and exponent > np.iinfo(kind.numpy).max:
+        raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow: the exponent {exponent}")
+    return input.to(kind)
 
 
 @public(function_name=None)
@@ -475,6 +491,11 @@ def clamp_(self, min=None, max=None):
     """`clamp`, written into the tensor itself."""
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         raise NotImplementedError("clamp_ takes numbers; use clamp for bounds that are tensors")
+    kind = _for_bounds(self, min, max).dtype
+    if kind is not self.dtype:
+        raise RuntimeError(
+            f"result type {kind.name} can't be cast to the desired output type {self.dtype.name} (clamp_)"
+        )
     return write(_clamp.op, self, (), {"low": min, "high": max})
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.device import check_device
+from ..autograd.mode import thread
 from ..autograd.op import public
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import sizes
@@ -17,6 +18,8 @@ def finish(array, requires_grad=False, device=None, pin_memory=False, layout=Non
     if layout not in (None, "strided"):
         raise NotImplementedError(f"layout={layout!r} is not supported: tensors are strided")
     out = wrap(dtypes.canonical(array))
+    if thread.mode.inference:
+        out._version = None
     if requires_grad:
         out.requires_grad = True
     return out
@@ -49,7 +52,11 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
 
 
 def _holds_arrays(source):
-    return isinstance(source, list) and bool(source) and (isinstance(source[0], np.ndarray) or _holds_arrays(source[0]))
+    return (
+        isinstance(source, list)
+        and bool(source)
+        and (isinstance(source[0], (np.ndarray, np.generic)) or _holds_arrays(source[0]))
+    )
 
 
 def _default_type(array):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.inplace import write
-from ..autograd.op import apply, op, public
+from ..autograd.op import apply, broadcast, op, public
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import canonical_dim, unbind
 
@@ -243,7 +243,7 @@ def setitem(self, index, value):
 
 
 def _write_at(part, index, value):
-    arrays = [each._array for each in index.arrays]
+    arrays = tuple(each._array for each in index.arrays)
     shape = part._array[_numpy_index(index.places, arrays)].shape
     value = _without_leading_ones(value, len(shape))
     if not _fits(value._array.shape, shape):
@@ -374,6 +374,7 @@ def where(condition, input=None, other=None):
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
         )
     kind = dtypes.result_type(input, other)
+    broadcast("where", *[each._array for each in (condition, input, other) if isinstance(each, Tensor)])
     x, y = (
         each.to(kind) if isinstance(each, Tensor) else wrap(np.asarray(each, kind.numpy)) for each in (input, other)
     )
@@ -416,7 +417,7 @@ def masked_select(input, mask):
     """The elements where ``mask`` holds, in one axis."""
     if mask._array.dtype != np.bool_:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype.name}")
-    shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
+    shape = broadcast("masked_select", input._array, mask._array)
     return input.expand(shape)[mask.expand(shape)]
 
 

@@ -147,6 +147,11 @@ def _extreme_with_indices(name, extreme, position, pairwise):
         if isinstance(dim, Tensor) or other is not None:
             return pairwise(input, dim if other is None else other)
         if dim is None:
+            if not input._array.size:
+                raise RuntimeError(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0, got shape "
+                    f"{list(input.shape)}"
+                )
             return extreme(input)
         indices = position(input, dim, keepdim=True)
         values = input.gather(dim, indices) if input.ndim else input.clone()

@@ -257,6 +257,8 @@ def expand(self, *shape):
         )
     new = len(shape) - len(own)
     target = tuple(own[i - new] if size == -1 and i >= new else size for i, size in enumerate(shape))
+    if -1 in target[:new]:
+        raise RuntimeError("The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension")
     for i, size in enumerate(target):
         if i >= new and own[i - new] not in (1, size):
             raise RuntimeError(
