@@ -510,13 +510,15 @@ def binary(kind: str = "arithmetic") -> Any:
             needs = input._requires_grad + 2 * other._requires_grad
             if needs and mode.grad and made.differentiable:
                 save_x, save_y, save_z = saves[needs]
-                counters, total = (), 0
-                if save_x:
-                    counter = input._version or _refuse_inference(made, input)
+                counter_x = (input._version or _refuse_inference(made, input)) if save_x else None
+                counter_y = (other._version or _refuse_inference(made, other)) if save_y else None
+                if save_x and save_y:
+                    counters, total = (counter_x, counter_y), counter_x[0] + counter_y[0]
+                elif save_x or save_y:
+                    counter = counter_x or counter_y
                     counters, total = (counter,), counter[0]
-                if save_y:
-                    counter = other._version or _refuse_inference(made, other)
-                    counters, total = (*counters, counter), total + counter[0]
+                else:
+                    counters, total = (), 0
                 if save_z:
                     counters = (*counters, version)
                 node = Node(
