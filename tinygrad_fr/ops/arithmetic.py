@@ -218,7 +218,7 @@ Tensor.__abs__ = abs
 @unary("arithmetic")
 def sign(x, *, out=...):
     """-1, 0 or 1.  (*) -> (*)."""
-    return np.sign(x, out=out)
+    return np.not_equal(x, 0, out=out) if x.dtype == np.bool_ else np.sign(x, out=out)
 
 
 @sign.vjp(on_arrays=True)
@@ -312,8 +312,8 @@ Tensor.__rpow__ = lambda self, other: _pow(other, self)
 @public
 @unary("arithmetic")
 def square(x, *, out=...):
-    """input * input.  (*) -> (*)."""
-    return np.square(x, out=out)
+    """input * input, which for bool is int64.  (*) -> (*)."""
+    return np.square(x, out=out, dtype=np.int64 if x.dtype == np.bool_ else None)
 
 
 @square.vjp(on_arrays=True)

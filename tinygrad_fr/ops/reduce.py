@@ -170,7 +170,8 @@ min = _extreme_with_indices("min", amin, argmin, minimum)
 
 def _truth(name, function):
     def forward(x, *, dims, keepdim, out=None):
-        return np.asarray(function(x, axis=dims, keepdims=keepdim))
+        found = np.asarray(function(x, axis=dims, keepdims=keepdim))
+        return found.astype(np.uint8) if x.dtype == np.uint8 else found  # as PyTorch: bytes were its first bool
 
     forward.__name__ = name
     truth = op(forward)
