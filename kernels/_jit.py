@@ -180,7 +180,7 @@ _layer: str | None = None
 
 
 def threading_layer() -> str:
-    """The layer parallel kernels run on: 'tbb', 'omp', or 'serial' where there is none that is safe."""
+    """The layer parallel kernels run on: 'omp', 'tbb', or 'serial' where there is none that is safe."""
     global _layer
     if _layer is None:
         with _layer_lock:
@@ -189,31 +189,57 @@ def threading_layer() -> str:
     return _layer
 
 
+# How often an idle OpenMP thread looks for work before it sleeps: some tens of milliseconds. A thread that sleeps needs
+# longer to wake than a training step takes; one that never sleeps would keep a processor busy for nothing.
+SPINS = "1000000"
+
+
 def _choose_layer() -> str:
-    """Take tbb where it loads, else OpenMP. Numba's own workqueue aborts the process when two threads enter it."""
-    _preload_tbb()
-    for layer, module in (("tbb", "tbbpool"), ("omp", "omppool")):
-        try:
-            importlib.import_module(f"numba.np.ufunc.{module}")
-        except ImportError:
-            continue
-        config.THREADING_LAYER = layer
-        return layer
-    return "serial"
+    """Take OpenMP, whose threads wait awake, else TBB. Numba's own workqueue aborts when two threads enter it."""
+    if sys.platform == "linux" and _loads("omppool"):
+        layer = "omp"
+        os.register_at_fork(after_in_child=_stay_serial)
+    elif _preload_tbb() and _loads("tbbpool"):
+        layer = "tbb"
+    else:
+        return "serial"
+    config.THREADING_LAYER = layer
+    return layer
 
 
-def _preload_tbb():
+def _loads(pool: str) -> bool:
+    """Whether a thread pool of Numba's can be imported; OpenMP reads how long to spin when it is loaded."""
+    spins = os.environ.get("GOMP_SPINCOUNT")
+    os.environ["GOMP_SPINCOUNT"] = spins or SPINS
+    try:
+        importlib.import_module(f"numba.np.ufunc.{pool}")
+    except ImportError:
+        return False
+    finally:
+        if spins is None:
+            del os.environ["GOMP_SPINCOUNT"]
+    return True
+
+
+def _stay_serial() -> None:
+    """In a forked child: the OpenMP threads did not come along, and GNU's would end the process that asks for them."""
+    global _layer
+    _layer = "serial"
+
+
+def _preload_tbb() -> bool:
     """Load pip's TBB library, which is not on the loader's path, so that Numba's pool finds it."""
     try:
         files = importlib.metadata.files("tbb") or []
     except importlib.metadata.PackageNotFoundError:
-        return
+        return False
     for file in files:
         if file.name in ("libtbb.so.12", "tbb12.dll", "libtbb.12.dylib"):
             try:
                 ctypes.CDLL(str(file.locate()), mode=getattr(ctypes, "RTLD_GLOBAL", 0))
             except OSError:
-                return
+                return False
+    return True
 
 
 def set_num_threads(threads: int) -> None:
