@@ -78,10 +78,11 @@ def map_one(kernel, x, out, parameter=None):
         result = destination(out, x.shape, dtype)
         if result is x:
             x = x.copy()  # a loop over arrays that overlap would not be vectorised
+    flat, flat_result = (x, result) if x.ndim == 1 else (x.ravel(), result.ravel())
     if parameter is None:
-        kernel(x.ravel(), result.ravel())
+        kernel(flat, flat_result)
     else:
-        kernel(x.ravel(), parameter, result.ravel())
+        kernel(flat, parameter, flat_result)
     return result if out is None else deliver(result, out)
 
 

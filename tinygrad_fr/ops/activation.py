@@ -1,5 +1,7 @@
 """Activation functions, on kernels of one pass forward and one back."""
 
+import numpy as np
+
 from .. import kernels as k
 from ..autograd.inplace import write
 from ..autograd.op import apply, op, public, unary
@@ -40,32 +42,23 @@ def _(g, result):
     return k.activation.tanh_backward(g, result)
 
 
+@public
 @unary("arithmetic")
-def _relu(x, *, out=None):
+def relu(x, *, out=None):
     """max(input, 0); the derivative at 0 is 0.  (*) -> (*)."""
-    return k.activation.relu(x, out=out)
+    if x.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
+    return k.activation.relu(x, out=out) if x.dtype.kind == "f" else np.maximum(x, 0, out=out)
 
 
-@_relu.vjp()
+@relu.vjp()
 def _(g, result):
     return g * step(result)
 
 
-@_relu.backward
+@relu.backward
 def _(g, result):
     return k.activation.relu_backward(g, result)
-
-
-@public
-def relu(input):
-    """max(input, 0); the derivative at 0 is 0.  (*) -> (*)."""
-    return _relu(input) if input._array.dtype.kind == "f" else input.clamp(min=0)
-
-
-@public(function_name=None)
-def relu_(self):
-    """`relu`, written into the tensor itself."""
-    return write(_relu.op, self, (), {})
 
 
 @unary()

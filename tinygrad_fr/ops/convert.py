@@ -20,6 +20,12 @@ def _(g, x_dtype):
     return g.to(x_dtype)
 
 
+@op
+def _truncate(x, *, kind, out=None):
+    """The elements as NumPy dtype ``kind``, of integers or truth values: no gradient goes through them."""
+    return x.astype(kind)
+
+
 @public(function_name=None)
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """The tensor in another dtype: ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(other)``.
@@ -39,7 +45,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     kind = self._array.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
     if kind == self._array.dtype:
         return self.clone() if copy else self
-    return apply(_cast.op, (self,), {"kind": kind})
+    return apply(_cast.op if kind.kind == "f" else _truncate.op, (self,), {"kind": kind})
 
 
 def _is_device(value):

@@ -87,13 +87,13 @@ def from_numpy(ndarray):
     """A tensor that shares the memory of an array; writes through the array are not tracked."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if not ndarray.dtype.isnative:
+        raise ValueError(f"given numpy array has byte order different from the native byte order ({ndarray.dtype})")
     if ndarray.dtype not in dtypes.FROM_NUMPY:
         raise TypeError(
             f"can't convert np.ndarray of type {ndarray.dtype}. The only supported types are: "
             + ", ".join(each.name for each in dtypes.ALL)
         )
-    if not ndarray.dtype.isnative:
-        raise ValueError(f"given numpy array has byte order different from the native byte order ({ndarray.dtype})")
     if any(stride < 0 for stride in ndarray.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "

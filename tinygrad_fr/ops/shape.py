@@ -45,6 +45,8 @@ def sizes(shape):
 @op(view=True)
 def _reshape(x, *, shape, out=None):
     """The same elements in the same memory, with other axes."""
+    if shape and min(shape) < -1:  # NumPy takes any negative size for -1
+        raise ValueError("invalid shape dimension")
     return x.reshape(shape, copy=False)
 
 
@@ -74,10 +76,16 @@ def _resolve(shape, tensor):
     return shape
 
 
+def _new_sizes(shape, tensor):
+    """`sizes` for a new shape; NumPy would take any negative size for -1."""
+    shape = sizes(shape)
+    return _resolve(shape, tensor) if shape and builtins.min(shape) < -1 else shape
+
+
 @public
 def reshape(input, *shape):
     """The elements in the order they are, with new axes: a view where possible, else a copy.  -1 is filled in."""
-    shape = sizes(shape)
+    shape = _new_sizes(shape, input)
     try:
         return apply(_reshape.op, (input,), {"shape": shape})
     except ValueError:  # NumPy says that it would have to copy, or that the sizes do not fit
@@ -89,7 +97,7 @@ def view(self, *shape):
     """As `reshape`, but never a copy: RuntimeError where the memory does not allow it."""
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         raise NotImplementedError("view(dtype), a reinterpretation of the bytes, is not supported; use to(dtype)")
-    shape = sizes(shape)
+    shape = _new_sizes(shape, self)
     try:
         return apply(_reshape.op, (self,), {"shape": shape})
     except ValueError:
