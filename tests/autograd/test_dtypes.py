@@ -118,7 +118,7 @@ def test_names_and_conversions():
     assert torch.tensor([1.0]).to("float64").dtype is torch.float64
     assert torch.tensor([1.0]).to(np.int32).dtype is torch.int32
     assert torch.tensor([1.0], dtype=np.dtype("int8")).dtype is torch.int8
-    with pytest.raises(TypeError, match="complex64.*expected one of float32"):
+    with pytest.raises(TypeError, match=r"complex64.*expected one of float32"):
         torch.zeros(2, dtype="complex64")
     assert torch.promote_types(torch.int8, torch.uint8) is torch.int16
     assert torch.result_type(torch.ones(2, dtype=torch.int32), 1.5) is torch.float32

@@ -236,7 +236,7 @@ def test_a_saved_tensor_that_changes():
     y = x * 1
     out = Cube.apply(y)
     y.add_(1)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation.*Cube"):
+    with pytest.raises(RuntimeError, match=r"modified by an inplace operation.*Cube"):
         out.sum().backward()
     e = Exp.apply(x)
     z = e * 1
@@ -248,7 +248,7 @@ def test_a_saved_tensor_that_changes():
 def test_saved_tensors_are_freed():
     out = Cube.apply(leaf(1.0)).sum()
     out.backward()
-    with pytest.raises(RuntimeError, match="second time.*Cube"):
+    with pytest.raises(RuntimeError, match=r"second time.*Cube"):
         out.backward()
 
 

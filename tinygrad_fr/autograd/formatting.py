@@ -1,6 +1,7 @@
-"""How a tensor prints."""
+"""How a tensor prints: as in PyTorch, so that course material and doctests keep their text."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,48 +13,96 @@ if TYPE_CHECKING:
 DIGITS = 4  # after the decimal point
 SUMMARISE_ABOVE = 1000  # elements
 EDGE_ITEMS = 3
+LINE_WIDTH = 80
+PREFIX = "tensor("
+
+Writer = Callable[[Any], str]
 
 
 def describe(tensor: "Tensor") -> str:
     """``tensor([1., 2.], requires_grad=True)``: values, then what differs from a plain float32 or int64 leaf."""
-    prefix = "tensor("
-    text = prefix + _values(tensor._array, len(prefix))
-    kind = tensor.dtype
-    if kind not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
-        text += f", dtype={kind}"
-    if tensor._array.size == 0 and tensor._array.ndim != 1:
-        text += f", size={tuple(tensor._array.shape)}"
-    if tensor._node is not None:
-        text += f", grad_fn={tensor._node!r}"
-    elif tensor._requires_grad:
-        text += ", requires_grad=True"
+    text = PREFIX + _values(tensor._array)
+    for note in _notes(tensor):
+        last_line = len(text) - text.rfind("\n") + 1
+        fits = last_line + len(note) + 2 <= LINE_WIDTH
+        text += (", " if fits else ",\n" + " " * len(PREFIX)) + note
     return text + ")"
 
 
-def _values(array: np.ndarray, indent: int) -> str:
+def _notes(tensor: "Tensor") -> list[str]:
+    """What the values alone do not show."""
+    notes, kind, empty = [], tensor.dtype, tensor._array.size == 0
+    if empty and tensor._array.ndim != 1:
+        notes.append(f"size={tuple(tensor._array.shape)}")
+    obvious = (dtypes.get_default_dtype(),) if empty else (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
+    if kind not in obvious:
+        notes.append(f"dtype={kind}")
+    if tensor._node is not None:
+        notes.append(f"grad_fn={tensor._node!r}")
+    elif tensor._requires_grad:
+        notes.append("requires_grad=True")
+    return notes
+
+
+def _values(array: np.ndarray) -> str:
     if array.size == 0:
         return "[]"
-    write = _float_writer(array) if array.dtype.kind == "f" else str
-    return np.array2string(
-        array,
-        separator=", ",
-        prefix=" " * indent,
-        threshold=SUMMARISE_ABOVE,
-        edgeitems=EDGE_ITEMS,
-        formatter={"all": write},
-    )
+    summarise = array.size > SUMMARISE_ABOVE
+    shown = _edges(array) if summarise else array
+    write, width = _float_writer(shown) if array.dtype.kind == "f" else _plain_writer(shown)
+    return _nested(array, lambda value: write(value).rjust(width), width, len(PREFIX), summarise)
 
 
-def _float_writer(array: np.ndarray):
+def _edges(array: np.ndarray) -> np.ndarray:
+    """The elements that are shown of an array too large to be shown in full."""
+    for axis, size in enumerate(array.shape):
+        if size > 2 * EDGE_ITEMS:
+            array = np.take(array, [*range(EDGE_ITEMS), *range(-EDGE_ITEMS, 0)], axis)
+    return array
+
+
+def _plain_writer(array: np.ndarray) -> tuple[Writer, int]:
+    return str, max(len(str(value)) for value in array.ravel())
+
+
+def _float_writer(array: np.ndarray) -> tuple[Writer, int]:
     """One form for all elements: whole numbers '2.', else four decimals, or powers of ten for a wide range."""
-    finite = np.abs(array[np.isfinite(array)].astype(np.float64))
-    nonzero = finite[finite > 0]
-    if nonzero.size and (nonzero.max() >= 1e8 or nonzero.min() < 1e-4 or nonzero.max() / nonzero.min() > 1e3 * 1e2):
-        texts = lambda value: f"{value:.{DIGITS}e}"  # noqa: E731
-    elif np.all(finite == np.floor(finite)):
-        texts = lambda value: f"{value:.0f}." if np.isfinite(value) else str(value)  # noqa: E731
+    values = array.astype(np.float64)
+    values = values[np.isfinite(values) & (values != 0)]
+    if not values.size:
+        return _write_whole, 1
+    smallest, largest = np.abs(values).min(), np.abs(values).max()
+    whole = bool(np.all(values == np.ceil(values)))
+    write: Writer
+    if largest / smallest > 1000 or largest > 1e8 or (not whole and smallest < 1e-4):
+        write = lambda value: f"{value:.{DIGITS}e}"  # noqa: E731
+    elif whole:
+        write = _write_whole
     else:
-        texts = lambda value: f"{value:.{DIGITS}f}"  # noqa: E731
-    shown = array if array.size <= SUMMARISE_ABOVE else array.ravel()[:: max(1, array.size // SUMMARISE_ABOVE)]
-    width = max(len(texts(value)) for value in shown.ravel())
-    return lambda value: texts(value).rjust(width)
+        write = lambda value: f"{value:.{DIGITS}f}"  # noqa: E731
+    return write, max(len(write(value)) for value in values)
+
+
+def _write_whole(value: Any) -> str:
+    return f"{value:.0f}." if np.isfinite(value) else str(value)
+
+
+def _nested(array: np.ndarray, write: Writer, width: int, indent: int, summarise: bool) -> str:
+    """The elements in brackets, one pair an axis, rows under each other; the depth is the number of axes."""
+    if array.ndim == 0:
+        return write(array[()])
+    cut = summarise and len(array) > 2 * EDGE_ITEMS
+    first, last = (array[:EDGE_ITEMS], array[-EDGE_ITEMS:]) if cut else (array, array[:0])
+    if array.ndim == 1:
+        items = [write(each) for each in first] + [" ..."] * cut + [write(each) for each in last]
+        return "[" + _wrapped(items, width, indent) + "]"
+    rows = [_nested(each, write, width, indent + 1, summarise) for each in first]
+    rows += ["..."] * cut + [_nested(each, write, width, indent + 1, summarise) for each in last]
+    return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(rows) + "]"
+
+
+def _wrapped(items: list[str], width: int, indent: int) -> str:
+    """As many items in a line as fit."""
+    count = max(1, (LINE_WIDTH - indent) // (width + 2))
+    lines = [", ".join(items[i : i + count]) for i in range(0, len(items), count)]
+    return (",\n" + " " * (indent + 1)).join(lines)
