@@ -962,5 +962,5 @@ NOT_COMPUTING = {
     *("bernoulli_", "normal_", "uniform_"),
 }
 
-# Names whose writes and reads have tests of their own: test_indexing, test_views_inplace, test_convert.
+# Names whose writes and reads have tests of their own: test_indexing, test_views_inplace, test_shape.
 TESTED_APART = {"__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"}

@@ -58,6 +58,9 @@ def test_shapes_and_ranges(dtype):
     assert torch.zeros(1000, dtype=dtype).uniform_(2, 3).min().item() >= 2
     assert torch.rand(()).shape == ()
     assert torch.randn(0, 3).shape == (0, 3)
+    for draw in (torch.rand, torch.randn, lambda size: torch.randint(3, (size,))):
+        with pytest.raises(RuntimeError, match="negative dimension -1"):
+            draw(-1)
     with pytest.raises(RuntimeError, match="floating point"):
         torch.rand(2, dtype=torch.int64)
 

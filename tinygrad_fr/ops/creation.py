@@ -112,7 +112,7 @@ def _filled(name, make, meaning):
     """``name(*size)``, ``name_like(tensor)`` and ``tensor.new_name(*size)``."""
 
     def create(*size, dtype=None, device=None, requires_grad=False, pin_memory=False, layout=None):
-        return finish(make(_checked(sizes(size)), numpy_dtype(dtype)), requires_grad, device, pin_memory, layout)
+        return finish(make(checked(sizes(size)), numpy_dtype(dtype)), requires_grad, device, pin_memory, layout)
 
     def create_like(input, *, dtype=None, device=None, requires_grad=False, layout=None):
         kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
@@ -120,7 +120,7 @@ def _filled(name, make, meaning):
 
     def create_new(self, *size, dtype=None, device=None, requires_grad=False):
         kind = self._array.dtype if dtype is None else numpy_dtype(dtype)
-        return finish(make(_checked(sizes(size)), kind), requires_grad, device)
+        return finish(make(checked(sizes(size)), kind), requires_grad, device)
 
     create.__name__ = create.__qualname__ = name
     create_like.__name__ = create_like.__qualname__ = f"{name}_like"
@@ -133,7 +133,8 @@ def _filled(name, make, meaning):
     return public(create, method=False)
 
 
-def _checked(shape):
+def checked(shape):
+    """``shape`` itself; RuntimeError where a size is negative."""
     if any(size < 0 for size in shape):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     return shape
@@ -148,7 +149,7 @@ empty = _filled("empty", np.empty, "whose elements are not set")
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of the given sizes filled with a number, of whose type it is."""
     kind = _default_type(np.asarray(fill_value)) if dtype is None else numpy_dtype(dtype)
-    return finish(np.full(_checked(sizes((size,))), plain(fill_value), kind), requires_grad, device)
+    return finish(np.full(checked(sizes((size,))), plain(fill_value), kind), requires_grad, device)
 
 
 @public(method=False)

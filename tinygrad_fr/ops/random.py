@@ -10,7 +10,7 @@ from ..autograd import dtypes
 from ..autograd.inplace import write
 from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor, wrap
-from .creation import finish, numpy_dtype
+from .creation import checked, finish, numpy_dtype
 from .shape import sizes
 
 
@@ -54,7 +54,7 @@ def _drawn(name, draw, params, meaning):
 
     def create(*size, generator=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
         drawn = apply(
-            draw.op, (_state(generator),), {"shape": sizes(size), "kind": _float(numpy_dtype(dtype)), **params}
+            draw.op, (_state(generator),), {"shape": checked(sizes(size)), "kind": _float(numpy_dtype(dtype)), **params}
         )
         return finish(drawn._array, requires_grad, device, pin_memory)
 
@@ -89,7 +89,9 @@ def randint(low, high=None, size=None, *, generator=None, dtype=None, device=Non
     assert high is not None
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    drawn = apply(_integers.op, (_state(generator),), {"shape": sizes((size,)), "low": int(low), "high": int(high)})
+    drawn = apply(
+        _integers.op, (_state(generator),), {"shape": checked(sizes((size,))), "low": int(low), "high": int(high)}
+    )
     array = drawn._array if dtype is None else drawn._array.astype(numpy_dtype(dtype))
     return finish(array, requires_grad, device)
 
