@@ -219,8 +219,10 @@ def _(g, indices, static):
 
 def getitem(self, index):
     """``tensor[index]``: a view for ints, slices, None and ``...``; a copy for integer tensors and masks."""
-    index = _Index(index)
     try:
+        if index.__class__ is int:  # the frequent case, by the shortest way
+            return apply(_slice.op, (self,), {"index": (index,)})
+        index = _Index(index)
         part = index.viewed(self)
         return apply(_take.op, (part, *index.arrays), {"static": index.places}) if index.arrays else part
     except IndexError as error:
