@@ -140,3 +140,21 @@ print(_jit.compilation.count)
     assert "compiling kernels" in runs[0].stderr
     assert int(runs[1].stdout) == 0
     assert "compiling kernels" not in runs[1].stderr
+
+
+def test_both_readmes_have_the_same_structure():
+    english, french = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.fr.md"))
+    assert [line.count("#") for line in re.findall(r"^#+ ", english, re.MULTILINE)] == [
+        line.count("#") for line in re.findall(r"^#+ ", french, re.MULTILINE)
+    ]
+    assert re.findall(r"\]\((.*?)\)", english) == re.findall(r"\]\((.*?)\)", french)
+    assert english.count("```") == french.count("```")
+    assert len(re.findall(r"^\|", english, re.MULTILINE)) == len(re.findall(r"^\|", french, re.MULTILINE))
+
+
+def test_the_readmes_network_learns():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    program = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert program is not None
+    printed = run_python(program.group(1))
+    assert float(printed.split()[-1]) > 0.95

@@ -12,7 +12,7 @@ from tests import opspec
 from tests.opspec import DIFFERENTIABLE, SPECS, as_list, cases
 from tests.strategies import examples
 from tinygrad_fr.autograd import gradcheck, gradgradcheck, recording
-from tinygrad_fr.autograd.op import namespace
+from tinygrad_fr.autograd.dispatch import namespace
 
 every_op = pytest.mark.parametrize("spec", SPECS, ids=str)
 every_derivative = pytest.mark.parametrize("spec", DIFFERENTIABLE, ids=str)
@@ -21,8 +21,8 @@ drawing = given(data=st.data())
 SMALL = {"max_dims": 2, "max_side": 3}
 
 
-def assert_equal(results, expected, steps, dtype=None):
-    """Same number of results, shapes, dtypes, NaN and infinities, and values up to rounding."""
+def assert_equal(results, expected, steps, dtype=None, scale=None):
+    """Same number of results, shapes, dtypes, NaN and infinities, and values up to rounding steps of ``scale``."""
     assert len(results) == len(expected)
     for result, wanted in zip(results, expected, strict=True):
         if not isinstance(result, torch.Tensor):
@@ -36,7 +36,8 @@ def assert_equal(results, expected, steps, dtype=None):
             continue
         finite = np.abs(wanted[np.isfinite(wanted)])
         tolerance = steps * np.finfo(result._array.dtype).eps
-        scale = finite.max(initial=1) if finite.max(initial=1) < 1e20 else 0
+        if scale is None:
+            scale = finite.max(initial=1) if finite.max(initial=1) < 1e20 else 0
         np.testing.assert_allclose(result._array, wanted, rtol=tolerance, atol=tolerance * scale)
 
 
@@ -51,7 +52,8 @@ def test_every_op_has_a_record():
     bound = {
         name
         for name, value in vars(torch.Tensor).items()
-        if inspect.isfunction(value) and value.__module__.startswith(("tinygrad_fr.ops", "tinygrad_fr.autograd.op"))
+        if inspect.isfunction(value)
+        and value.__module__.startswith(("tinygrad_fr.ops", "tinygrad_fr.autograd.dispatch"))
     }
     covered = opspec.NOT_COMPUTING | opspec.TESTED_APART
     covered = covered.union(*[spec.covers for spec in SPECS])
@@ -82,7 +84,8 @@ def test_value(spec, data):
 @drawing
 def test_extreme_values(spec, data):
     case = data.draw(cases(spec, extreme=True, layouts=("plain",)))
-    assert_equal(case.run(*case.tensors()), case.expected(), spec.steps)
+    adds_up = spec in opspec.REDUCTIONS  # in an order of its own: 1e30 + 1 - 1e30 may be 0 or 1
+    assert_equal(case.run(*case.tensors()), case.expected(), spec.steps, scale=1e30 if adds_up else None)
 
 
 @pytest.mark.parametrize("spec", [each for each in SPECS if each.integers], ids=str)

@@ -214,9 +214,7 @@ def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge
         if isinstance(node, OutputNode):
             _into_place(pending, heap, node, g)
             continue
-        if node.counters or node.saved is None:
-            node.check_unchanged()
-        saved = node.saved
+        saved = node.saved if node.saved is not None and not node.counters else node.check_unchanged()
         rules = node.op.array_rules
         if rules is None:
             gradients = node.op.array_gradients(node, parents, g)

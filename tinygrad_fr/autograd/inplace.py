@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .dispatch import apply, broadcast, prepare, record
 from .mode import thread
 from .node import Node
-from .op import Op, apply, broadcast, prepare, record
+from .op import Op
 from .tensor import Tensor, wrap
 from .views import living_views, walk
 

@@ -59,8 +59,8 @@ class Node:
         """The nodes this one hands gradients to, as (node, 0); a leaf tensor stands for itself."""
         return tuple((parent, 0) for parent in self.parents)
 
-    def check_unchanged(self) -> None:
-        """Raise where a saved array was freed, or changed in place since it was saved."""
+    def check_unchanged(self) -> Any:
+        """What was saved; raises where it was freed, or an array of it changed in place since."""
         if self.saved is None:
             raise RuntimeError(
                 f"Trying to backward through the graph a second time: the values saved by '{self.op.name}' have "
@@ -76,6 +76,7 @@ class Node:
                 f"a tensor saved by '{self.op.name}' (result of shape {list(self.shape)}) was changed after it was "
                 "saved. Use the out-of-place form of the op that changed it, or clone() before changing."
             )
+        return self.saved
 
 
 class OutputNode(Node):

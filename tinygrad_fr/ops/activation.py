@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import kernels as k
+from ..autograd.dispatch import apply, op, public, unary
 from ..autograd.inplace import write
-from ..autograd.op import apply, op, public, unary
 from .shape import canonical_dim
 
 

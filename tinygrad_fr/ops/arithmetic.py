@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..autograd import dtypes
+from ..autograd.dispatch import apply, binary, op, public, unary
 from ..autograd.inplace import write
-from ..autograd.op import apply, binary, op, public, unary
 from ..autograd.tensor import Tensor
 
 # --- sums and products -------------------------------------------------------------------------------------------

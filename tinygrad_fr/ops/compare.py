@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..autograd.op import apply, binary, op, public, unary
+from ..autograd.dispatch import apply, binary, op, public, unary
 from ..autograd.tensor import Tensor
 
 

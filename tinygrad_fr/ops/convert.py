@@ -4,8 +4,8 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.device import check_device, device
+from ..autograd.dispatch import apply, op, public
 from ..autograd.inplace import write
-from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor
 
 

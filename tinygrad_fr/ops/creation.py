@@ -6,8 +6,8 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.device import check_device
+from ..autograd.dispatch import public
 from ..autograd.mode import thread
-from ..autograd.op import public
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import sizes
 

@@ -1,7 +1,7 @@
 """Softmax cross-entropy, fused: no array of probabilities is stored."""
 
 from .. import kernels as k
-from ..autograd.op import op
+from ..autograd.dispatch import op
 from .indexing import where
 
 

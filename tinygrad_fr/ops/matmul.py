@@ -3,7 +3,7 @@
 import math
 
 from .. import kernels as k
-from ..autograd.op import apply, op, public
+from ..autograd.dispatch import apply, op, public
 from ..autograd.tensor import Tensor
 
 

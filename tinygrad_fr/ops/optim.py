@@ -4,8 +4,8 @@ What changes from step to step comes in tensors: ``hyper``, the learning rate an
 """
 
 from .. import kernels as k
+from ..autograd.dispatch import op
 from ..autograd.inplace import write
-from ..autograd.op import op
 from ..autograd.tensor import Tensor
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..autograd.op import binary, public, unary
+from ..autograd.dispatch import binary, public, unary
 from .activation import sigmoid
 from .arithmetic import exp
 

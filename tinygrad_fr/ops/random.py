@@ -7,8 +7,8 @@ import numpy as np
 from .. import kernels as k
 from .. import random as generators
 from ..autograd import dtypes
+from ..autograd.dispatch import apply, op, public
 from ..autograd.inplace import write
-from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor, wrap
 from .creation import checked, finish, numpy_dtype
 from .shape import sizes

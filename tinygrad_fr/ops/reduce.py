@@ -7,8 +7,8 @@ import numpy as np
 
 from .. import kernels as k
 from ..autograd import dtypes
+from ..autograd.dispatch import apply, op, public
 from ..autograd.engine import use_sum
-from ..autograd.op import apply, op, public
 from ..autograd.tensor import Tensor
 from .arithmetic import maximum, minimum
 from .shape import canonical_dim, canonical_dims

@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from ..autograd import dtypes
-from ..autograd.op import apply, op, public
+from ..autograd.dispatch import apply, op, public
 from ..autograd.tensor import Tensor
 
 

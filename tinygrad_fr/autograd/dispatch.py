@@ -1,0 +1,310 @@
+"""The one dispatch point: how a call of an op computes, records and tells the recorder; declaring and binding ops.
+
+`apply` serves every op; `unary` and `binary` make it shorter for the most frequent shapes of call.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .dtypes import F32, F64
+from .mode import thread
+from .node import Node
+from .op import Op
+from .tensor import Tensor, make, wrap
+from .views import enter
+
+
+def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Call ``op`` on tensors (or constants: numbers, None) with static ``params``; gives the resulting Tensor."""
+    if op.kind:
+        inputs = prepare(op, inputs)
+    arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
+    mode = thread.mode
+    kept = ()
+    if op.keeps:
+        array, *kept = mode.quietly(op.forward, *arrays, **params)
+    else:
+        try:
+            array = mode.quietly(op.forward, *arrays, **params)
+        except ValueError:
+            if op.kind:
+                broadcast(op.name, *arrays)
+            raise
+    # under inference mode results are inference tensors, unless they are views of ordinary ones
+    version = None if mode.inference and not op.view else [0]
+    node = record(op, inputs, arrays, array, kept, params, version) if mode.grad and op.differentiable else None
+    out = make(array, node, version)
+    if op.view:
+        enter(inputs[0], out, op, params, mode.grad)
+    if mode.recorder is not None:
+        mode.recorder(op.name, inputs, params, out)
+    return out
+
+
+def broadcast(name: str, *arrays: Any) -> tuple[int, ...]:
+    """The shape to which the arrays broadcast; RuntimeError, with the shapes, where they do not."""
+    shapes = [each.shape for each in arrays if isinstance(each, np.ndarray)]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        first, second = next((a, b) for a in shapes for b in shapes if not _broadcasts(a, b))
+        axis = next(i for i in range(-1, -len(first) - 1, -1) if not _broadcasts(first[i:][:1], second[i:][:1]))
+        raise RuntimeError(
+            f"{name}: The size of tensor a ({first[axis]}) must match the size of tensor b ({second[axis]}) at "
+            f"non-singleton dimension {max(len(first), len(second)) + axis}: shapes {list(first)} and {list(second)}"
+        ) from None
+
+
+def _broadcasts(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    return all(a == b or 1 in (a, b) for a, b in zip(first[::-1], second[::-1], strict=False))
+
+
+def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node | None:
+    """The node of a call, or None where no input wants a gradient."""
+    if len(inputs) == 1:  # the frequent case, by the shortest way
+        tensor = inputs[0]
+        if not tensor._requires_grad:
+            return None
+        needs, parents = _ONE, (tensor._node or tensor,)
+    else:
+        needs = tuple([isinstance(each, Tensor) and each._requires_grad for each in inputs])
+        if True not in needs:
+            return None
+        parents = tuple([(each._node or each) if need else None for each, need in zip(inputs, needs)])  # noqa: B905
+    plan = op._plans.get(needs) or op.plan(needs)
+    saved = plan.empty.copy()
+    for place, fill in plan.fillers:
+        saved[place] = fill(arrays, result, kept, params)
+    counters, version = [], 0
+    for i in plan.inputs:
+        if isinstance(inputs[i], Tensor):
+            counter = inputs[i]._version or _refuse_inference(op, inputs[i])
+            counters.append(counter)
+            version += counter[0]
+    if plan.result:
+        counters.append(result_counter)
+        version += result_counter[0]
+    return Node(op, parents, saved, counters, version, result.shape)
+
+
+_ONE = (True,)
+
+
+def _refuse_inference(op: Op, tensor: Tensor) -> Any:
+    """Raise: a tensor without a version counter was made under inference_mode."""
+    raise RuntimeError(
+        f"Inference tensors cannot be saved for backward, and '{op.name}' needs one of shape {list(tensor.shape)}. "
+        "To work around, clone() it outside inference_mode."
+    )
+
+
+def prepare(op: Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The inputs in the one dtype that ``op`` computes in; Python numbers stay numbers where that is harmless."""
+    operands = tuple(each if isinstance(each, (Tensor, bool, int, float)) else _as_operand(op, each) for each in inputs)
+    kind = dtypes.result_type(*operands)
+    if op.kind == "float" and not kind.is_floating_point:
+        kind = dtypes.get_default_dtype()
+    return tuple(_cast(each, kind) for each in operands)
+
+
+def _as_operand(op: Op, value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return wrap(dtypes.canonical(value))
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{op.name}(): expected a Tensor or a number, got {type(value).__name__}")
+
+
+def _cast(operand: Any, kind: dtypes.dtype) -> Any:
+    if isinstance(operand, Tensor):
+        return operand if operand._array.dtype is kind.numpy else operand.to(kind)
+    if kind.is_floating_point:
+        return float(operand)
+    if kind.category == 1:  # as in C, an integer number wraps to the tensor's type
+        return np.array(int(operand)).astype(kind.numpy)
+    return operand
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Declaring an op.
+
+
+def op(function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = ()) -> Any:
+    """Declare an op of any number of inputs (positional) and static parameters (keyword-only)."""
+    if function is None:
+        return lambda function: op(function, kind=kind, view=view, keeps=keeps)
+    made = Op(function, kind, view, keeps)
+    if made.variadic:
+
+        def call(*inputs, **params):
+            return apply(made, inputs, params)
+
+    else:
+
+        def call(*inputs, **params):
+            return apply(made, inputs + (None,) * (len(made.inputs) - len(inputs)), params)
+
+    return _attach(call, made, function)
+
+
+def unary(kind: str = "float") -> Any:
+    """Declare an element-wise op of one input, ``forward(x, *, out)``; the shortest way through the dispatch."""
+
+    def declare(function):
+        made = Op(function, kind, False, ())
+        forward = made.forward
+        only_float = kind == "float"
+        saves = made.saves
+
+        def call(input):
+            try:
+                x = input._array
+            except AttributeError:
+                return apply(made, (input,), {})
+            if only_float and x.dtype is not F32 and x.dtype is not F64:
+                return apply(made, (input,), {})
+            mode = thread.mode
+            y = mode.quietly(forward, x)
+            node, version = None, [0]
+            if input._requires_grad and mode.grad and made.differentiable:
+                save_x, save_y = saves[1]
+                if save_x:
+                    counter = input._version or _refuse_inference(made, input)
+                    saved = (x, y if save_y else None)
+                    node = Node(made, (input._node or input,), saved, (counter,), counter[0], y.shape)
+                else:
+                    node = Node(made, (input._node or input,), (None, y), (version,), 0, y.shape)
+            out = make(y, node, None if mode.inference else version)
+            if mode.recorder is not None:
+                mode.recorder(made.name, (input,), {}, out)
+            return out
+
+        return _attach(call, made, function)
+
+    return declare
+
+
+def binary(kind: str = "arithmetic") -> Any:
+    """Declare an element-wise op of two inputs that broadcast, ``forward(x, y, *, out)``."""
+
+    def declare(function):
+        made = Op(function, kind, False, ())
+        forward = made.forward
+        only_float = kind == "float"
+        saves = made.saves
+
+        def call(input, other):
+            try:
+                x, y = input._array, other._array
+            except AttributeError:
+                # a floating point tensor with a Python number, which stays one: NumPy lets it take the array's type
+                if input.__class__ in _NUMBERS and isinstance(other, Tensor) and other._array.dtype in _FLOATS:
+                    x, y, input = input, other._array, _CONSTANT
+                elif other.__class__ in _NUMBERS and isinstance(input, Tensor) and input._array.dtype in _FLOATS:
+                    x, y, other = input._array, other, _CONSTANT
+                else:
+                    return apply(made, (input, other), {})
+            else:
+                if x.dtype is not y.dtype or (only_float and x.dtype is not F32 and x.dtype is not F64):
+                    return apply(made, (input, other), {})
+            mode = thread.mode
+            try:
+                z = mode.quietly(forward, x, y)
+            except ValueError:
+                broadcast(made.name, x, y)
+                raise
+            node, version = None, [0]
+            needs = input._requires_grad + 2 * other._requires_grad
+            if needs and mode.grad and made.differentiable:
+                save_x, save_y, save_z = saves[needs]
+                counter_x = (input._version or _refuse_inference(made, input)) if save_x else _ZERO
+                counter_y = (other._version or _refuse_inference(made, other)) if save_y else _ZERO
+                total = counter_x[0] + counter_y[0]
+                counters = (counter_x, counter_y) if save_x or save_y else ()
+                if save_z:
+                    counters = (*counters, version)
+                node = Node(
+                    made,
+                    ((input._node or input) if needs & 1 else None, (other._node or other) if needs & 2 else None),
+                    (x if save_x else None, y if save_y else None, z if save_z else None),
+                    counters,
+                    total,
+                    z.shape,
+                )
+            out = make(z, node, None if mode.inference else version)
+            if mode.recorder is not None:
+                mode.recorder(
+                    made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out
+                )
+            return out
+
+        return _attach(call, made, function)
+
+    return declare
+
+
+_NUMBERS = (float, int)
+_ZERO = [0]  # a version counter that stands for none
+_FLOATS = (F32, F64)
+_CONSTANT = wrap(np.zeros(()))  # stands for a Python number where `binary` looks for an input's node
+
+
+def _attach(call: Any, made: Op, function: Callable[..., Any]) -> Any:
+    """Give the callable the name and documentation of the forward, and the decorators for the derivatives."""
+    call.__name__ = call.__qualname__ = made.name
+    call.__doc__ = function.__doc__
+    call.__module__ = function.__module__
+    call.op = made
+    call.vjp = made.vjp
+    call.backward = made.fused_backward
+    call.reference = made.composed
+    return call
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Where users find an op.
+
+namespace: dict[str, Callable[..., Any]] = {}  # the functions of the package: tinygrad_fr.NAME
+
+
+def public(
+    function: Any = None, *, method: bool | str = True, function_name: str | None = "", operator: str = ""
+) -> Any:
+    """Bind an op, or a function around one, as a function of the package, a Tensor method and an operator.
+
+    ``method`` may be another name; ``function_name=None`` makes it a method alone. ``operator='add'`` binds
+    ``__add__``, ``__radd__`` and, where there is an in-place form, ``__iadd__``. An element-wise op gets its in-place
+    form (``tanh_``) with it.
+    """
+    if function is None:
+        return lambda function: public(function, method=method, function_name=function_name, operator=operator)
+    name = function.__name__.lstrip("_")
+    if function_name is not None:
+        namespace[function_name or name] = function
+    if method:
+        setattr(Tensor, method if isinstance(method, str) else name, function)
+    made: Op | None = getattr(function, "op", None)
+    writes_back = made is not None and made.kind in ("arithmetic", "float")
+    in_place = _in_place_form(function) if writes_back else None
+    if in_place is not None and method:
+        setattr(Tensor, in_place.__name__, in_place)
+    if operator:
+        setattr(Tensor, f"__{operator}__", function)
+        if made is not None and len(made.inputs) == 2 and made.kind != "compare":
+            setattr(Tensor, f"__r{operator}__", lambda self, other: function(other, self))
+            setattr(Tensor, f"__i{operator}__", in_place)
+    return function
+
+
+def _in_place_form(function: Any) -> Callable[..., Any]:
+    from .inplace import write  # inplace.py stands on this module
+
+    def in_place(self, *others):
+        return write(function.op, self, others, {})
+
+    in_place.__name__ = in_place.__qualname__ = f"{function.op.name}_"
+    in_place.__doc__ = f"`{function.op.name}`, written into the tensor itself."
+    return in_place
