@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import tinygrad_fr as torch
-from tinygrad_fr.autograd.dispatch import namespace
+from tinygrad_fr.autograd.binding import namespace
 from tinygrad_fr.kernels import reference
 from tinygrad_fr.ops import loss, pointwise
 from tinygrad_fr.ops import matmul as matmul_ops

@@ -12,7 +12,7 @@ from tests import opspec
 from tests.opspec import DIFFERENTIABLE, SPECS, as_list, cases
 from tests.strategies import examples
 from tinygrad_fr.autograd import gradcheck, gradgradcheck, recording
-from tinygrad_fr.autograd.dispatch import namespace
+from tinygrad_fr.autograd.binding import namespace
 
 every_op = pytest.mark.parametrize("spec", SPECS, ids=str)
 every_derivative = pytest.mark.parametrize("spec", DIFFERENTIABLE, ids=str)
@@ -53,7 +53,7 @@ def test_every_op_has_a_record():
         name
         for name, value in vars(torch.Tensor).items()
         if inspect.isfunction(value)
-        and value.__module__.startswith(("tinygrad_fr.ops", "tinygrad_fr.autograd.dispatch"))
+        and value.__module__.startswith(("tinygrad_fr.ops", "tinygrad_fr.autograd.binding"))
     }
     covered = opspec.NOT_COMPUTING | opspec.TESTED_APART
     covered = covered.union(*[spec.covers for spec in SPECS])

@@ -34,36 +34,41 @@ def add_hook(hooks: dict[Any, Any], hook: Callable[..., Any]) -> RemovableHandle
     return handle
 
 
-def register(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-    """Call ``hook(grad)`` with the gradient of ``tensor``; see `Tensor.register_hook`."""
-    if not tensor._requires_grad:
+def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    """Call ``hook(grad)`` when the tensor's gradient is computed; a Tensor it returns replaces the gradient."""
+    if not self._requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    node = tensor._node
+    node = self._node
     if node is None:
-        return add_hook(extra(tensor).setdefault("hooks", {}), hook)
+        return add_hook(extra(self).setdefault("hooks", {}), hook)
     if node.hooks is None:
         node.hooks = {}
     return add_hook(node.hooks, hook)
 
 
-def register_post_accumulate(tensor: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
     """Call ``hook(tensor)`` once the leaf's ``.grad`` holds the new gradient."""
-    if tensor._node is not None or not tensor._requires_grad:
+    if self._node is not None or not self._requires_grad:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    return add_hook(extra(tensor).setdefault("post_hooks", {}), hook)
+    return add_hook(extra(self).setdefault("post_hooks", {}), hook)
 
 
-def retain(tensor: Tensor) -> None:
-    """Let backward set ``.grad`` of a tensor that an op made."""
-    if not tensor._requires_grad:
+def retain_grad(self: Tensor) -> None:
+    """Let backward leave a gradient on this tensor, though an op made it."""
+    if not self._requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    node = tensor._node
-    if node is None or "retain" in extra(tensor):
+    node = self._node
+    if node is None or "retain" in extra(self):
         return
-    extra(tensor)["retain"] = True
-    node.retaining = weakref.ref(tensor)
+    extra(self)["retain"] = True
+    node.retaining = weakref.ref(self)
     if node.hooks is None:
         node.hooks = {}
+
+
+Tensor.register_hook = register_hook  # type: ignore[method-assign]
+Tensor.register_post_accumulate_grad_hook = register_post_accumulate_grad_hook  # type: ignore[method-assign]
+Tensor.retain_grad = retain_grad  # type: ignore[method-assign]
 
 
 def extra(tensor: Tensor) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The Tensor: an array, whether it wants a gradient, and the node of the graph that made it.
 
 Arithmetic and the other ops are bound to this class by the modules of ``ops``, each beside its derivative; and
-``backward`` by the engine.
+``backward`` by the engine, hooks by ``hooks``.
 """
 
 import copy
@@ -191,24 +191,6 @@ class Tensor:
     def is_inference(self) -> bool:
         """Whether the tensor was made inside `inference_mode`."""
         return self._version is None
-
-    def retain_grad(self) -> None:
-        """Let backward leave a gradient on this tensor, though an op made it."""
-        from .hooks import retain
-
-        retain(self)  # type: ignore[arg-type]
-
-    def register_hook(self, hook: Any) -> Any:
-        """Call ``hook(grad)`` when this tensor's gradient is computed; a Tensor it returns replaces the gradient."""
-        from .hooks import register
-
-        return register(self, hook)  # type: ignore[arg-type]
-
-    def register_post_accumulate_grad_hook(self, hook: Any) -> Any:
-        """Call ``hook(tensor)`` after backward has added to the ``.grad`` of this leaf."""
-        from .hooks import register_post_accumulate
-
-        return register_post_accumulate(self, hook)  # type: ignore[arg-type]
 
     def detach(self) -> "Tensor":
         """The same memory outside the graph; in-place writes to it are seen by the version checks of both."""

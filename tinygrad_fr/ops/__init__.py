@@ -3,7 +3,7 @@
 Importing a module binds its ops to the Tensor class and enters them into ``namespace``, the functions of the package.
 """
 
-from ..autograd.dispatch import namespace
+from ..autograd.binding import namespace
 from . import (
     activation,
     arithmetic,

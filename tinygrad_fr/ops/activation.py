@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import kernels as k
-from ..autograd.dispatch import apply, op, public, unary
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, op, unary
 from ..autograd.inplace import write
 from .shape import canonical_dim
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..autograd import dtypes
-from ..autograd.dispatch import apply, binary, op, public, unary
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, binary, op, unary
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..autograd.dispatch import apply, binary, op, public, unary
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, binary, op, unary
 from ..autograd.tensor import Tensor
 
 

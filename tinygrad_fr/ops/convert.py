@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..autograd import dtypes
+from ..autograd.binding import public
 from ..autograd.device import check_device, device
-from ..autograd.dispatch import apply, op, public
+from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor
 

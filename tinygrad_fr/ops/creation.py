@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..autograd import dtypes
+from ..autograd.binding import public
 from ..autograd.device import check_device
-from ..autograd.dispatch import public
 from ..autograd.mode import thread
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import sizes

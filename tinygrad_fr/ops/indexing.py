@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import dtypes
-from ..autograd.dispatch import apply, broadcast, op, public
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, plain, wrap
 from .shape import canonical_dim, unbind

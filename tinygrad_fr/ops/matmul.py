@@ -3,7 +3,8 @@
 import math
 
 from .. import kernels as k
-from ..autograd.dispatch import apply, op, public
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor
 
 

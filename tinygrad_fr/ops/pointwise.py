@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..autograd.dispatch import binary, public, unary
+from ..autograd.binding import public
+from ..autograd.dispatch import binary, unary
 from .activation import sigmoid
 from .arithmetic import exp
 

@@ -7,7 +7,8 @@ import numpy as np
 from .. import kernels as k
 from .. import random as generators
 from ..autograd import dtypes
-from ..autograd.dispatch import apply, op, public
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, wrap
 from .creation import checked, finish, numpy_dtype

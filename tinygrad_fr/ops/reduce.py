@@ -7,7 +7,8 @@ import numpy as np
 
 from .. import kernels as k
 from ..autograd import dtypes
-from ..autograd.dispatch import apply, op, public
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, op
 from ..autograd.engine import use_sum
 from ..autograd.tensor import Tensor
 from .arithmetic import maximum, minimum

@@ -7,7 +7,8 @@ import operator
 import numpy as np
 
 from ..autograd import dtypes
-from ..autograd.dispatch import apply, op, public
+from ..autograd.binding import public
+from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor
 
 
