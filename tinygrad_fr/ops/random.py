@@ -8,6 +8,7 @@ from .. import kernels as k
 from .. import random as generators
 from ..autograd import dtypes
 from ..autograd.binding import public
+from ..autograd.device import check_device
 from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, wrap
@@ -82,6 +83,13 @@ rand = _drawn("rand", _uniform, {"low": 0.0, "high": 1.0}, "uniform draws in [0,
 randn = _drawn("randn", _normal, {"mean": 0.0, "std": 1.0}, "normal draws of mean 0 and standard deviation 1")
 
 
+def _finished(drawn, dtype, requires_grad, device):
+    """A draw with what every creation function takes."""
+    check_device(device)
+    drawn = drawn if dtype is None else drawn.to(dtype)
+    return drawn.requires_grad_() if requires_grad else drawn
+
+
 @public(method=False)
 def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ``size`` with integers in [low, high); ``randint(high, size)`` starts at 0."""
@@ -93,8 +101,7 @@ def randint(low, high=None, size=None, *, generator=None, dtype=None, device=Non
     drawn = apply(
         _integers.op, (_state(generator),), {"shape": checked(sizes((size,))), "low": int(low), "high": int(high)}
     )
-    array = drawn._array if dtype is None else drawn._array.astype(numpy_dtype(dtype))
-    return finish(array, requires_grad, device)
+    return _finished(drawn, dtype, requires_grad, device)
 
 
 @public(method=False)
@@ -103,7 +110,7 @@ def randperm(n, *, generator=None, dtype=dtypes.int64, device=None, requires_gra
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
     drawn = apply(_permutation.op, (_state(generator),), {"n": int(n)})
-    return finish(drawn._array.astype(numpy_dtype(dtype), copy=False), requires_grad, device)
+    return _finished(drawn, dtype, requires_grad, device)
 
 
 @public(method=False)
@@ -114,8 +121,9 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
         if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
             raise TypeError("normal() of two numbers needs a size")
         return randn(shape, generator=generator, dtype=dtype) * std + mean
-    drawn = randn(size, generator=generator, dtype=dtype)._array
-    return finish(drawn * np.asarray(std, drawn.dtype) + np.asarray(mean, drawn.dtype), requires_grad, device)
+    params = {"shape": checked(sizes((size,))), "kind": _float(numpy_dtype(dtype))}
+    drawn = apply(_normal.op, (_state(generator),), {**params, "mean": float(mean), "std": float(std)})
+    return _finished(drawn, None, requires_grad, device)
 
 
 @public
