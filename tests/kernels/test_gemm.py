@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tinygrad_fr.kernels.gemm import macro
-from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
 
 from tinygrad_fr.kernels import _jit, gemm, reference
+from tinygrad_fr.kernels.gemm import macro
+from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
 
 DTYPES = (np.float32, np.float64)
 LAYOUTS = ("C", "F", "stepped", "reversed", "read-only", "repeated", "unaligned")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tinygrad_fr.kernels import optim, reference
 
 FLOATS = [np.float32, np.float64]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+
 from tinygrad_fr.kernels import _jit, random, reference
 
 FLOATS = [np.float32, np.float64]

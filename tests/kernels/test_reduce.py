@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinygrad_fr.kernels import reduce, reference
 
 from .strategies import DTYPES, arrays, assert_close, empty_in_layout, layouts

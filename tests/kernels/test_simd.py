@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numba import types
 from numba.extending import intrinsic
+
 from tinygrad_fr.kernels import simd
 
 LANES = simd.VECTOR_BYTES // 4

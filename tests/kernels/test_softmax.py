@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinygrad_fr.kernels import reference, softmax
 
 from .strategies import DTYPES, arrays, assert_close, dtypes, empty_in_layout, layouts, shapes

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tinygrad_fr.kernels import vecmath
 from tinygrad_fr.kernels._jit import inlined
 
