@@ -96,7 +96,8 @@ def plan_of(shape):
 def _run_task(x, y, out, bias, shape, plan, x_step, y_step, out_step, task):
     """Compute one task of the batch."""
     item, task = divmod(task, plan.row_blocks * plan.column_blocks)
-    row_block, column_block = divmod(task, plan.column_blocks)
+    # the tasks of one thread follow one another: it gets whole columns, whose panels all row blocks share
+    column_block, row_block = divmod(task, plan.row_blocks)
     tile_range = row_block * plan.tiles // plan.row_blocks, (row_block + 1) * plan.tiles // plan.row_blocks
     panels = column_block * plan.panels // plan.column_blocks, (column_block + 1) * plan.panels // plan.column_blocks
 
