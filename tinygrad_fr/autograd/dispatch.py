@@ -75,9 +75,7 @@ def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node
             return None
         parents = tuple([(each._node or each) if need else None for each, need in zip(inputs, needs)])  # noqa: B905
     plan = op._plans.get(needs) or op.plan(needs)
-    saved = plan.empty.copy()
-    for place, fill in plan.fillers:
-        saved[place] = fill(arrays, result, kept, params)
+    saved = plan.save(arrays, result, kept, params)
     counters, version = [], 0
     for i in plan.inputs:
         if isinstance(inputs[i], Tensor):
@@ -103,6 +101,8 @@ def _refuse_inference(op: Op, tensor: Tensor) -> Any:
 
 def prepare(op: Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs in the one dtype that ``op`` computes in; Python numbers stay numbers where that is harmless."""
+    if len(inputs) == 1 and isinstance(inputs[0], Tensor) and inputs[0]._array.dtype in _FLOATS:
+        return inputs
     operands = tuple(each if isinstance(each, (Tensor, bool, int, float)) else _as_operand(op, each) for each in inputs)
     kind = dtypes.result_type(*operands)
     if op.kind == "float" and not kind.is_floating_point:

@@ -242,9 +242,9 @@ def _alias(tensor: Tensor) -> Tensor:
 
 
 class Plan:
-    """Which slots of an op are filled for one choice of inputs that want a gradient, and from where."""
+    """What a call saves for one choice of inputs that want a gradient."""
 
-    __slots__ = ("empty", "fillers", "inputs", "result")
+    __slots__ = ("inputs", "result", "save")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]):
         wanted: set[str] = set()
@@ -260,36 +260,33 @@ class Plan:
         if op.reference is not None:
             wanted.update(op.inputs)
             wanted.update(op.params)
-        fillers = [(place, self._filler(op, name, needs)) for place, name in enumerate(op.slots) if name in wanted]
-        self.fillers = tuple((place, fill) for place, fill in fillers if fill is not None)
-        self.empty = [None] * len(op.slots)
         self.inputs = tuple(i for i in range(len(needs)) if op.inputs[min(i, len(op.inputs) - 1)] in wanted)
         self.result = RESULT in wanted
+        # save(arrays, result, kept, params) -> the slots of the op, None where one is not wanted; written out as one
+        # expression, as it is called at every recorded call
+        values = ", ".join(_source(op, name, needs) if name in wanted else "None" for name in op.slots)
+        self.save: Callable[..., list[Any]] = eval(f"lambda arrays, result, kept, params: [{values}]")
 
-    @staticmethod
-    def _filler(op: Op, name: str, needs: tuple[bool, ...]) -> Callable[..., Any] | None:
-        """How to read slot ``name`` from a call's (arrays, result, kept, params)."""
-        if name in op.inputs:
-            at = op.inputs.index(name)
-            if op.variadic and at == op.tail:
-                return lambda arrays, *_: tuple(arrays[at:])
-            return lambda arrays, *_: arrays[at]
-        if name == RESULT:
-            return lambda arrays, result, *_: result
-        if name in op.keeps:
-            at = op.keeps.index(name)
-            return lambda arrays, result, kept, params: kept[at]
-        if name == "needs":
-            return lambda *_: needs
-        if name == "position":  # which of the variadic inputs: filled in when the rule runs
-            return None
-        if name == "shapes":
-            return lambda arrays, *_: tuple(array.shape for array in arrays)
-        source, _, attribute = name.rpartition("_")
-        if source in op.inputs and attribute in ("shape", "dtype"):
-            at = op.inputs.index(source)
-            return lambda arrays, *_: getattr(arrays[at], attribute)
-        return lambda arrays, result, kept, params: params[name]
+
+def _source(op: Op, name: str, needs: tuple[bool, ...]) -> str:
+    """The expression for slot ``name`` of a call: (arrays, result, kept, params)."""
+    if name in op.inputs:
+        at = op.inputs.index(name)
+        return f"tuple(arrays[{at}:])" if op.variadic and at == op.tail else f"arrays[{at}]"
+    if name == RESULT:
+        return "result"
+    if name in op.keeps:
+        return f"kept[{op.keeps.index(name)}]"
+    if name == "needs":
+        return repr(needs)
+    if name == "position":  # which of the variadic inputs: filled in when the rule runs
+        return "None"
+    if name == "shapes":
+        return "tuple([array.shape for array in arrays])"
+    source, _, attribute = name.rpartition("_")
+    if source in op.inputs and attribute in ("shape", "dtype"):
+        return f"arrays[{op.inputs.index(source)}].{attribute}"
+    return f"params[{name!r}]"
 
 
 def _identity(x, *, out=None):

@@ -193,7 +193,11 @@ def t(input):
     return input if input.ndim < 2 else transpose(input, 0, 1)
 
 
-Tensor.T = property(lambda self: self.permute(tuple(reversed(range(self.ndim)))), doc="The axes in reverse order.")  # type: ignore
+def _reversed(tensor):
+    return apply(_permute.op, (tensor,), {"dims": tuple(range(tensor.ndim - 1, -1, -1))})
+
+
+Tensor.T = property(_reversed, doc="The axes in reverse order.")  # type: ignore
 Tensor.mT = property(lambda self: _matrix_transpose(self), doc="The last two axes exchanged.")  # type: ignore
 
 
@@ -353,9 +357,7 @@ def cat(tensors, dim=0):
     dim = canonical_dim(dim, len(first))
     for i, each in enumerate(tensors):
         shape = each._array.shape
-        if len(shape) != len(first) or any(
-            a != b for j, (a, b) in enumerate(zip(shape, first, strict=True)) if j != dim
-        ):
+        if len(shape) != len(first) or shape[:dim] != first[:dim] or shape[dim + 1 :] != first[dim + 1 :]:
             raise RuntimeError(
                 f"Sizes of tensors must match except in dimension {dim}. Expected {list(first)} but got {list(shape)} "
                 f"for tensor number {i} in the list."
@@ -364,10 +366,13 @@ def cat(tensors, dim=0):
 
 
 def _in_one_type(tensors):
-    kind = tensors[0].dtype
+    kind = tensors[0]._array.dtype
+    if all(each._array.dtype is kind for each in tensors):
+        return tuple(tensors)
+    common = tensors[0].dtype
     for each in tensors[1:]:
-        kind = dtypes.promote_types(kind, each.dtype)
-    return tuple(each.to(kind) for each in tensors)
+        common = dtypes.promote_types(common, each.dtype)
+    return tuple(each.to(common) for each in tensors)
 
 
 concatenate = public(cat, method=False, function_name="concat")
