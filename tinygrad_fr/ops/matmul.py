@@ -35,10 +35,11 @@ def matmul(input, other):
 
     (..., M, K), (..., K, N) -> (..., M, N);  (K,), (K,) -> ();  (M, K), (K,) -> (M,).
     """
-    x, y = getattr(input, "_array", None), getattr(other, "_array", None)
-    matrices = x is not None and y is not None and x.ndim == y.ndim == 2
-    if matrices and x.shape[1] == y.shape[0] and x.dtype is y.dtype and x.dtype.kind == "f":
-        return apply(_matmul.op, (input, other), {})
+    if isinstance(input, Tensor) and isinstance(other, Tensor):
+        x, y = input._array, other._array
+        matrices = x.ndim == y.ndim == 2
+        if matrices and x.shape[1] == y.shape[0] and x.dtype is y.dtype and x.dtype.kind == "f":
+            return apply(_matmul.op, (input, other), {})
     return _matmul_of_any_shape(input, other)
 
 
