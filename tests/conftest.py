@@ -1,7 +1,7 @@
 """Settings of the tests: hypothesis profiles, and a guard against tests that leave global state changed.
 
-``HYPOTHESIS_PROFILE=long`` draws many more examples than the default. No test has a deadline: the first call of a
-kernel compiles it.
+The default profile draws the same examples every time; ``HYPOTHESIS_PROFILE=long`` draws many more, and new ones. No
+test has a deadline: the first call of a kernel compiles it.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("default", deadline=None, max_examples=50, derandomize=True)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
