@@ -10,6 +10,7 @@ import warnings
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from printed_layers import printed_layers
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -141,45 +142,13 @@ def record(name: str, arguments: tuple, options: dict) -> dict:
 
 def printed() -> dict:
     model = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 1, bias=False))
-    layers = [
-        nn.Identity(),
-        nn.Flatten(),
-        nn.Unflatten(1, (2, 2)),
-        nn.Dropout(0.2),
-        nn.ReLU(),
-        nn.ReLU(inplace=True),
-        nn.ReLU6(),
-        nn.LeakyReLU(),
-        nn.ELU(),
-        nn.SELU(),
-        nn.SiLU(),
-        nn.Hardtanh(),
-        nn.Softplus(),
-        nn.Softsign(),
-        nn.Tanh(),
-        nn.Tanhshrink(),
-        nn.LogSigmoid(),
-        nn.Softmax(dim=1),
-        nn.Softmin(dim=1),
-        nn.LogSoftmax(dim=1),
-        nn.MSELoss(),
-        nn.L1Loss(),
-        nn.HuberLoss(),
-        nn.SmoothL1Loss(),
-        nn.KLDivLoss(),
-        nn.HingeEmbeddingLoss(),
-        nn.BCELoss(),
-        nn.BCEWithLogitsLoss(),
-        nn.NLLLoss(),
-        nn.CrossEntropyLoss(),
-    ]
     nested = nn.ModuleDict(
         {"body": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 1))])}
     )
     return {
         "mlp": repr(model),
         "mlp keys": list(model.state_dict()),
-        "layers": [repr(layer) for layer in layers],
+        "layers": [repr(layer) for layer in printed_layers(nn)],
         "nested": repr(nested),
         "nested keys": list(nested.state_dict()),
         "parameter": repr(nn.Parameter(torch.ones(2))),

@@ -13,6 +13,7 @@ from tinygrad_fr import nn
 from tinygrad_fr.nn import functional as F
 from tinygrad_fr.nn import init
 
+from ..golden.printed_layers import printed_layers
 from .golden import RECORDED
 
 PRINTED = RECORDED["printed"]
@@ -174,43 +175,8 @@ def test_shapes():
         nn.Unflatten("C", (2, 2))
 
 
-def layers():
-    return [
-        nn.Identity(),
-        nn.Flatten(),
-        nn.Unflatten(1, (2, 2)),
-        nn.Dropout(0.2),
-        nn.ReLU(),
-        nn.ReLU(inplace=True),
-        nn.ReLU6(),
-        nn.LeakyReLU(),
-        nn.ELU(),
-        nn.SELU(),
-        nn.SiLU(),
-        nn.Hardtanh(),
-        nn.Softplus(),
-        nn.Softsign(),
-        nn.Tanh(),
-        nn.Tanhshrink(),
-        nn.LogSigmoid(),
-        nn.Softmax(dim=1),
-        nn.Softmin(dim=1),
-        nn.LogSoftmax(dim=1),
-        nn.MSELoss(),
-        nn.L1Loss(),
-        nn.HuberLoss(),
-        nn.SmoothL1Loss(),
-        nn.KLDivLoss(),
-        nn.HingeEmbeddingLoss(),
-        nn.BCELoss(),
-        nn.BCEWithLogitsLoss(),
-        nn.NLLLoss(),
-        nn.CrossEntropyLoss(),
-    ]
-
-
 def test_every_layer_prints_as_pytorchs():
-    assert [repr(layer) for layer in layers()] == PRINTED["layers"]
+    assert [repr(layer) for layer in printed_layers(nn)] == PRINTED["layers"]
 
 
 X = torch.tensor([[-2.0, -0.5, 0.0], [0.5, 1.5, 7.0]])

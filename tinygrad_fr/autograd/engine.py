@@ -208,8 +208,8 @@ def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge
         if wanted is not None:
             if node in wanted:
                 found[node] = g
-            parents = [each if each in useful else None for each in parents]
-            if all(each is None for each in parents):
+            parents = _towards(useful, parents)
+            if parents is None:
                 continue
         if isinstance(node, OutputNode):
             _into_place(pending, heap, node, g)
@@ -291,8 +291,8 @@ def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, usefu
         if wanted is not None:
             if node in wanted:
                 found[node] = g
-            parents = [each if each in useful else None for each in parents]
-            if all(each is None for each in parents):
+            parents = _towards(useful, parents)
+            if parents is None:
                 continue
         if isinstance(node, OutputNode):
             _into_place(pending, heap, node, g)
@@ -309,6 +309,12 @@ def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, usefu
         if wanted is None or leaf in wanted:
             found[leaf] = g
     return found
+
+
+def _towards(useful: set[Any], parents: Iterable[Any]) -> list[Any] | None:
+    """The parents on a way to a target, None at the places of the others; None where there is no such parent."""
+    kept = [each if each in useful else None for each in parents]
+    return None if all(each is None for each in kept) else kept
 
 
 def _leading_to(wanted: set[Edge], roots: Iterable[Tensor]) -> set[Any]:
