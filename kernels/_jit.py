@@ -16,6 +16,8 @@ import numba
 from numba.core import config as _numba_config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+from ._folders import user_cache
+
 config: Any = _numba_config  # its settings are made at run time
 
 # Rounding may differ from the order written (fused multiply-add, vector sums), but NaN and infinity keep their meaning:
@@ -72,21 +74,13 @@ def package_stamp() -> str:
 @functools.cache
 def cache_folder() -> Path | None:
     """The folder of the compiled kernels: NUMBA_CACHE_DIR, else the user's cache; None where it cannot be written."""
-    base = Path(config.CACHE_DIR) if config.CACHE_DIR else _user_cache()
+    base = Path(config.CACHE_DIR) if config.CACHE_DIR else user_cache()
     folder = base / "tinygrad_fr" / package_stamp()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 class _PackageLocator(_CacheLocator):

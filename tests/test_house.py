@@ -23,11 +23,28 @@ ALLOWED = {
     "nn": {"autograd", "ops"},
     "optim": {"autograd", "ops"},
     "utils": {"autograd", "ops", "random"},
-    "datasets": {"autograd", "ops", "utils"},
-    "_names": {"autograd", "ops", "random", "threads"},
-    "__init__": {"_names", "kernels", "ops", "nn", "optim", "utils", "datasets", "autograd", "random"},
+    "datasets": {"autograd", "kernels", "ops", "utils"},
+    "transforms": {"autograd", "ops", "random"},
+    "serialization": {"autograd", "utils"},
+    "command_line": {"__init__", "autograd", "datasets", "kernels", "nn", "ops", "optim", "threads", "utils"},
+    "__main__": {"command_line"},
+    "_names": {"autograd", "ops", "random", "serialization", "threads"},
+    "__init__": {"_names", "kernels", "ops", "nn", "optim", "utils", "datasets", "transforms", "autograd", "random"},
 }
-HEAVY = ("numba", "matplotlib", "sklearn", "scipy", "onnx", "mpi4py", "optuna", "PIL", "tqdm", "torch", "jax")
+HEAVY = (
+    "numba",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "onnx",
+    "mpi4py",
+    "optuna",
+    "PIL",
+    "tqdm",
+    "safetensors",
+    "torch",
+    "jax",
+)
 
 
 def source_files() -> list[tuple[tuple[str, ...], Path]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("autograd", "datasets", "kernels", "nn", "ops", "optim", "random", "utils")
+_SUBPACKAGES = ("autograd", "datasets", "kernels", "nn", "ops", "optim", "random", "transforms", "utils")
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from . import nn as nn
 from . import ops as ops
 from . import optim as optim
 from . import random as random
+from . import transforms as transforms
 from . import utils as utils
 from .autograd import Size as Size
 from .autograd import Tensor as Tensor
