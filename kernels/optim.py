@@ -2,7 +2,8 @@
 
 Learning rates and their like come in a float64 array ``hyper`` and the step count in an array, because a recorded step
 reads them anew at each replay. The formulas and the order of operations are PyTorch's; the arithmetic is strict and
-each element is on its own, so that neither threads nor vectors change a bit.
+each element is on its own, so that neither threads nor vectors change a bit. Running averages of a gradient that stays
+zero sink through the subnormal numbers, where each operation would take a hundred times longer: they count as 0.
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy as np
 
 from ._jit import kernel, worth_threads
 from ._layout import FLOAT32, FLOAT64, plain
+from .simd import flush_subnormals, restore_subnormals
 
 
 def _strict(function=None, **options) -> Any:
@@ -29,6 +31,7 @@ _CHUNK = 1 << 13  # elements that one thread takes at a time
 
 @_strict
 def _sgd(p, g, hyper, maximize):
+    before = flush_subnormals()
     number = p.dtype.type
     lr, weight_decay = number(hyper[0]), number(hyper[3])
     for i in range(p.size):
@@ -36,10 +39,12 @@ def _sgd(p, g, hyper, maximize):
         if weight_decay != 0:
             d = d + weight_decay * p[i]
         p[i] = p[i] - lr * d
+    restore_subnormals(before)
 
 
 @_strict
 def _sgd_momentum(p, g, buf, hyper, nesterov, first, maximize):
+    before = flush_subnormals()
     number = p.dtype.type
     lr, momentum, fresh, weight_decay = number(hyper[0]), number(hyper[1]), number(1 - hyper[2]), number(hyper[3])
     for i in range(p.size):
@@ -49,6 +54,7 @@ def _sgd_momentum(p, g, buf, hyper, nesterov, first, maximize):
         velocity = d if first else momentum * buf[i] + fresh * d
         buf[i] = velocity
         p[i] = p[i] - lr * (d + momentum * velocity if nesterov else velocity)
+    restore_subnormals(before)
 
 
 @_strict(parallel=True)
@@ -75,6 +81,7 @@ def _adam_numbers(step, hyper, decoupled, number):
 
 @_strict
 def _adam(p, g, m, v, step, hyper, decoupled, maximize):
+    before = flush_subnormals()
     step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(step, hyper, decoupled, p.dtype.type)
     for i in range(p.size):
         x = p[i] * keep
@@ -86,6 +93,7 @@ def _adam(p, g, m, v, step, hyper, decoupled, maximize):
         m[i] = mean
         v[i] = square
         p[i] = x - step_size * mean / (np.sqrt(square) * correction + eps)
+    restore_subnormals(before)
 
 
 @_strict(parallel=True)
@@ -109,6 +117,7 @@ def _squares(p, g, v, vmax, penalty, old2, new2, maximize):
 @_strict
 def _adam_amsgrad(p, g, m, v, vmax, step, hyper, decoupled, maximize):
     # In pieces that stay in the cache, and two loops: LLVM gives up on one loop over five arrays that might overlap.
+    before = flush_subnormals()
     step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(step, hyper, decoupled, p.dtype.type)
     for begin in range(0, p.size, 1024):
         piece = slice(begin, min(begin + 1024, p.size))
@@ -122,6 +131,7 @@ def _adam_amsgrad(p, g, m, v, vmax, step, hyper, decoupled, maximize):
             mean = mm[i] + new1 * (d - mm[i])
             mm[i] = mean
             pp[i] = x - step_size * mean / (np.sqrt(largest[i]) * correction + eps)
+    restore_subnormals(before)
 
 
 # ---------------------------------------------------------------------------------------------------------------

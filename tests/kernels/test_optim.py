@@ -239,3 +239,19 @@ def test_a_second_run_compiles_nothing():
     environment = {**os.environ, "TINYGRAD_FR_QUIET": "1"}
     run = [subprocess.check_output([sys.executable, "-c", SECOND_RUN], env=environment, text=True) for _ in range(2)]
     assert run[1].split()[-1] == "0"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_averages_of_a_gradient_that_stays_zero_come_to_zero(dtype):
+    """They would else stay at subnormal numbers for ever, and each step would take many times longer."""
+    smallest = np.finfo(dtype).smallest_subnormal
+    p, g, m, v = np.ones(33, dtype), np.zeros(33, dtype), np.full(33, 5 * smallest), np.full(33, 5 * smallest)
+    hyper = np.array([0.1, 0.9, 0.999, 1e-8, 0])
+    optim.adam(p, g, m, v, None, np.array(10.0, np.float32), hyper, decoupled=False)
+    assert not m.any()
+    assert not v.any()
+    assert (p == 1).all()
+    velocity = np.full(33, 5 * smallest)
+    optim.sgd(p, g, velocity, np.array([0.1, 0.9, 0, 0]), nesterov=False, first=False)
+    assert not velocity.any()
+    assert (np.full(33, 4 * smallest) / dtype(2) == 2 * smallest).all()  # elsewhere they are numbers as before
