@@ -6,6 +6,7 @@ import numpy as np
 
 from . import autograd, ops, random
 from .autograd import dtypes
+from .serialization import load, save
 from .threads import get_num_threads, set_num_threads
 
 # a name of Python's that would read badly as a variable elsewhere
@@ -67,8 +68,10 @@ def public_names() -> dict[str, Any]:
         "get_default_dtype": dtypes.get_default_dtype,
         "get_num_threads": get_num_threads,
         "iinfo": iinfo,
+        "load": load,
         "promote_types": dtypes.promote_types,
         "result_type": dtypes.result_type,
+        "save": save,
         "set_default_dtype": dtypes.set_default_dtype,
         "set_num_threads": set_num_threads,
     }
