@@ -1,1 +1,13 @@
-"""Side-by-side measurements: ``python -m benchmarks NAME [--json FILE]``; `harness` says how they are made."""
+"""Side-by-side measurements: ``python -m benchmarks NAME``. README.md says how they are made and how to read them.
+
+A benchmark is a module of this package with
+
+    TITLE             what is measured, as the heading of the figure
+    LIBRARIES         who takes part, by the labels of `libraries`; the first is tinygrad_fr
+    THREADS           the thread counts to try; each library is quoted at its best one
+    cases(label)      {case: function to be timed}, for one library; what a function returns is for the tests
+
+All arrays are float32 and contiguous, and every library computes on the same numbers.
+"""
+
+NAMES = ("overhead", "matmul", "activations", "softmax_ce", "optim", "mlp", "epoch", "startup")

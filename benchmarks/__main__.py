@@ -1,3 +1,7 @@
-from .harness import main
+"""``python -m benchmarks NAME [--json FILE] [--plot FILE]``."""
 
-main()
+import sys
+
+from .command_line import main
+
+sys.exit(main())

@@ -1,162 +1,169 @@
-"""How a benchmark is made: the libraries take turns, each in a process of its own.
+"""How times are taken: the libraries take turns, each in processes of its own, one for each thread count.
 
-A benchmark is a module of this package with
-
-    LIBRARIES             who takes part, where installed; the first is tinygrad_fr
-    THREADS               the thread counts to try; each library is quoted at its best one
-    cases(library)        {case: function to be timed}, for the library of this process
-
-In each round every process measures every case once, one process after the other, so that all see the same hours of
-the machine; the result is the median over the rounds. These machines are noisy: quote ratios, not times.
+In each round every process times every case once, one process after the other, so that all see the same hours of the
+machine; the result is the median over the rounds. These machines are noisy: quote ratios, not times.
 """
 
-import argparse
-import importlib
-import importlib.util
+import contextlib
+import gc
 import json
 import os
 import subprocess
 import sys
+import time
 import timeit
 from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-NAMES = ("overhead", "matmul", "mlp")
-OURS = "tinygrad_fr"
-TURN_S = 0.02  # how long one timing of one case takes
-WARM_UP_S = 0.2  # of each case, at the start of every process: threads wake, caches fill
+from tqdm import tqdm
 
+TIMING_S = 0.02  # one timing repeats a fast case for this long
+CASE_S = 0.3  # a turn takes timings of one case for about this long, and at least one
+MOST_TIMINGS = 6
+WARM_UP_S = 0.2  # of each case, at the start of every process: functions compile, threads wake, caches fill
+PAUSE_S = 0.05  # between turns: idle threads of the last process go to sleep
+ROUNDS = 9
+LEAST_ROUNDS = 3
+LIMIT_S = 240.0  # no further round begins that would end later, unless --rounds asks for it
+
+Case = Callable[[], Any]
 Times = dict[str, float]  # seconds by case
+Results = dict[tuple[str, int], Times]  # by label and thread count
+
+_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=NAMES)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", help="write the results to this file")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    benchmark = importlib.import_module(f".{arguments.name}", __package__)
-    if arguments.serve:
-        serve(benchmark.cases(arguments.serve))
-        return
-    installed = [each for each in benchmark.LIBRARIES if importlib.util.find_spec(each)]
-    results = measure(arguments.name, installed, benchmark.THREADS, arguments.rounds)
-    print(table(results))
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(rows(arguments.name, results), file, indent=1)
+# --- in the process of one library and thread count --------------------------------------------------------------
 
 
-# --- one process a library and thread count ----------------------------------------------------------------------
+def use_processors(count: int) -> None:
+    """Keep this process on ``count`` processors: JAX reads no variable, it takes as many threads as it may run on."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def serve(cases: dict[str, Callable[[], Any]]) -> None:
+def serve(cases: dict[str, Case]) -> None:
     """Time all cases once for every line on standard input; answer each with a line of JSON, in seconds."""
-    counts = {name: warm_up(run) for name, run in cases.items()}
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(json.dumps({name: best_time(run, counts[name]) for name, run in cases.items()}), flush=True)
+    answers = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no answer
+        plans = {name: warm_up(run) for name, run in cases.items()}
+        print("ready", file=answers, flush=True)
+        for _ in sys.stdin:
+            times = {name: best_time(run, plans[name]) for name, run in cases.items()}
+            print(json.dumps(times), file=answers, flush=True)
 
 
-def warm_up(run: Callable[[], Any]) -> int:
-    """Run for a while; gives how many calls fill a turn."""
+class Plan(NamedTuple):
+    """How a case is timed in a turn: the best of so many timings, each of so many calls."""
+
+    timings: int
+    calls: int
+
+
+def warm_up(run: Case) -> Plan:
+    """Run a case for a while, and plan its turns by how long it takes."""
     run()
-    calls, start = 0, timeit.default_timer()
-    while timeit.default_timer() - start < WARM_UP_S:
+    calls, start = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < WARM_UP_S:
         run()
         calls += 1
-    return max(1, int(calls * TURN_S / WARM_UP_S))
+    seconds = (time.perf_counter() - start) / calls
+    calls = max(1, int(TIMING_S / seconds))
+    return Plan(min(MOST_TIMINGS, max(1, int(CASE_S / (calls * seconds)))), calls)
 
 
-def best_time(run: Callable[[], Any], count: int) -> float:
-    """Seconds a call: the best of five times ``count`` calls, after one that is not counted.
+def best_time(run: Case, plan: Plan) -> float:
+    """Seconds a call: the best timing of a turn; the first does not count, where there are others.
 
     The best, because other programs on the machine only ever make it slower; the median is taken over the rounds.
+    Garbage is collected as it is in a user's program, which `timeit` would turn off.
     """
-    return min(timeit.repeat(run, number=count, repeat=6)[1:]) / count
+    timings = timeit.repeat(run, setup=gc.enable, number=plan.calls, repeat=plan.timings)
+    return min(timings[1:] or timings) / plan.calls
 
 
 # --- taking turns ------------------------------------------------------------------------------------------------
 
 
-def measure(name: str, libraries: list[str], threads: tuple[int, ...], rounds: int) -> dict[tuple[str, int], Times]:
-    """The median over the rounds, by (library, threads) and case."""
-    servers = {(library, count): start(name, library, count) for library in libraries for count in threads}
-    measured: dict[tuple[str, int], list[Times]] = {key: [] for key in servers}
-    try:
-        for server in servers.values():
-            answer(server)
-        for done in range(rounds):
+class Server:
+    """A process that times the cases of one library with one number of threads, whenever it is asked."""
+
+    def __init__(self, name: str, label: str, threads: int):
+        self.described = f"{label}, {threads} thread" + "s" * (threads > 1)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", name, "--serve", label, "--threads", str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **dict.fromkeys(_THREAD_SETTINGS, str(threads))},
+        )
+
+    def wait_until_ready(self) -> None:
+        self._answer()
+
+    def turn(self) -> Times:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self._answer())
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            code = self.process.wait()
+            raise RuntimeError(f"the process of {self.described} ended early with code {code}; its error stands above")
+        return line
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def thread_counts(wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of the counts for which this machine has processors."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return tuple(sorted({min(count, here) for count in wanted}))
+
+
+def measure(name: str, labels: list[str], threads: tuple[int, ...], rounds: int | None) -> tuple[Results, int]:
+    """The median over the rounds, and how many there were.
+
+    ``rounds=None`` takes `ROUNDS`, or fewer where those would take longer than `LIMIT_S`.
+    RuntimeError: a process of a library failed.
+    """
+    wanted = [(label, count) for label in labels for count in threads]
+    measured: dict[tuple[str, int], list[Times]] = {key: [] for key in wanted}
+    start, done = time.monotonic(), 0
+    total = rounds or ROUNDS
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(_bar(len(wanted) * (total + 1)))
+        servers: dict[tuple[str, int], Server] = {}
+        for key in wanted:
+            servers[key] = Server(name, *key)
+            stack.callback(servers[key].stop)
+            progress.set_description(f"{name}: preparing {servers[key].described}", refresh=progress.mininterval < 1)
+            servers[key].wait_until_ready()
+            progress.update()
+        while done < total:
+            round_start = time.monotonic()
+            progress.set_description(f"{name}: round {done + 1} of {total}", refresh=False)
             for key, server in servers.items():
-                server.stdin.write("\n")
-                server.stdin.flush()
-                measured[key].append(answer(server))
-            print(f"\rround {done + 1} of {rounds}", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-    finally:
-        for server in servers.values():
-            server.stdin.close()
-            server.wait()
-    return {key: {case: median(each[case] for each in turns) for case in turns[0]} for key, turns in measured.items()}
+                time.sleep(PAUSE_S)
+                measured[key].append(server.turn())
+                progress.update()
+            done += 1
+            next_end = 2 * time.monotonic() - round_start - start
+            if rounds is None and done >= LEAST_ROUNDS and next_end > LIMIT_S:
+                break
+    return {key: _medians(turns) for key, turns in measured.items()}, done
 
 
-def start(name: str, library: str, threads: int) -> Any:
-    limits = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads)
-    )
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", name, "--serve", library],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **limits},
-    )
+def _medians(turns: list[Times]) -> Times:
+    return {case: median(each[case] for each in turns) for case in turns[0]}
 
 
-def answer(server: Any) -> Any:
-    line = server.stdout.readline()
-    if not line:
-        raise RuntimeError(f"{' '.join(server.args)} ended early; its error stands above")
-    return None if line == "ready\n" else json.loads(line)
-
-
-# --- showing -----------------------------------------------------------------------------------------------------
-
-
-def best_of(results: dict[tuple[str, int], Times], library: str, case: str) -> tuple[float, int] | None:
-    """(seconds, threads) of a library at its best thread count."""
-    found = [(times[case], count) for (each, count), times in results.items() if each == library and case in times]
-    return min(found) if found else None
-
-
-def table(results: dict[tuple[str, int], Times]) -> str:
-    """Microseconds at the best thread count, and the ratio to ours."""
-    libraries = list(dict.fromkeys(library for library, _ in results))
-    lines = [f"{'microseconds (ratio to ours)':36s}" + "".join(f"{library:>20s}" for library in libraries)]
-    for case in next(times for (library, _), times in results.items() if library == OURS):
-        ours, _ = best_of(results, OURS, case) or (float("nan"), 0)
-        cells = [best_of(results, library, case) for library in libraries]
-        shown = ["" if each is None else f"{each[0] * 1e6:.2f} ({each[0] / ours:.2f}x)" for each in cells]
-        lines.append(f"{case:36s}" + "".join(f"{each:>20s}" for each in shown))
-    return "\n".join(lines)
-
-
-def rows(name: str, results: dict[tuple[str, int], Times]) -> list[dict[str, Any]]:
-    """The results as a list of {benchmark, case, library, threads, median_s, ratio_to_ours}."""
-    found = []
-    for (library, count), times in results.items():
-        for case, seconds in times.items():
-            ours = best_of(results, OURS, case)
-            found.append(
-                {
-                    "benchmark": name,
-                    "case": case,
-                    "library": library,
-                    "threads": count,
-                    "median_s": seconds,
-                    "ratio_to_ours": seconds / ours[0] if ours else None,
-                }
-            )
-    return found
+def _bar(turns: int) -> tqdm:
+    """A bar of progress on standard error; where that is a file, a line of it now and then."""
+    return tqdm(total=turns, unit="turn", leave=False, mininterval=0.1 if sys.stderr.isatty() else 10)

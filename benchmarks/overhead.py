@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+TITLE = "Small ops: forward and recording, one thread"
 LIBRARIES = ("tinygrad_fr", "torch", "mygrad", "micrograd")
 THREADS = (1,)
 SCALAR_CHAIN = "z = s*s + s; z = z*s; z.backward()"
