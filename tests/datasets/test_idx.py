@@ -58,10 +58,12 @@ DAMAGED = [
     (PACKED[:20], "gzip compression is damaged"),
     (PACKED[:-1], "gzip compression is damaged"),
     (b"\x1f\x8b", "gzip compression is damaged"),
-    (PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:], "gzip compression is damaged .*CRC"),
+    (PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:], "gzip compression is damaged .*incorrect data check"),
     (gzip.compress(WHOLE[:-1]), "got only 2351"),
     (gzip.compress(WHOLE + b"x"), "got more"),
     (PACKED + b"junk", "gzip compression is damaged"),
+    (PACKED + PACKED, "got more"),
+    (PACKED[:-4] + bytes(4), "gzip compression is damaged .*incorrect length check"),
 ]
 
 
@@ -120,6 +122,21 @@ def test_any_bytes_after_the_magic(tmp_path_factory, tail):
     for magic in (b"\0\0\x08\x01", b"\x1f\x8b\x08\0", b""):
         read = read_bytes(tmp_path_factory, magic + tail)
         assert read is None or read.nbytes < 64
+
+
+def test_gzip_files_may_follow_one_another_and_end_in_zeros(tmp_path):
+    path = tmp_path / "parts.gz"
+    path.write_bytes(gzip.compress(WHOLE[:7]) + gzip.compress(b"") + gzip.compress(WHOLE[7:]) + bytes(200_000))
+    np.testing.assert_array_equal(idx.read(path), IMAGES)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from([0, 1, 50]), st.integers(1, 400_000))
+def test_highly_compressed_content(tmp_path_factory, value, size):
+    array = np.full(size, value, np.uint8)
+    read = read_bytes(tmp_path_factory, gzip.compress(idx_bytes(array), 9))
+    assert read is not None
+    np.testing.assert_array_equal(read, array)
 
 
 def test_files_that_cannot_be_read(tmp_path):
