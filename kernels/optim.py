@@ -1,9 +1,12 @@
-"""Optimiser updates: one parameter array at a time, in place, in one pass over memory.
+"""Optimiser updates: all parameters in one launch, in place, in one pass over memory.
 
-Learning rates and their like come in a float64 array ``hyper`` and the step count in an array, because a recorded step
+Learning rates and their like come in a float64 array ``hyper`` and the step counts in arrays, because a recorded step
 reads them anew at each replay. The formulas and the order of operations are PyTorch's; the arithmetic is strict and
 each element is on its own, so that neither threads nor vectors change a bit. Running averages of a gradient that stays
 zero sink through the subnormal numbers, where each operation would take a hundred times longer: they count as 0.
+
+A launch sees its arrays through a table of addresses, one row a parameter, so that one compiled kernel serves any
+number of parameters of any shapes. The elements of all rows are cut into chunks, which threads share out.
 """
 
 import math
@@ -12,9 +15,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from ._jit import kernel, worth_threads
+from ._jit import inlined, kernel, worth_threads
 from ._layout import FLOAT32, FLOAT64, plain
-from .simd import flush_subnormals, restore_subnormals
+from .simd import address, array_at, flush_subnormals, restore_subnormals
 
 
 def _strict(function=None, **options) -> Any:
@@ -22,7 +25,86 @@ def _strict(function=None, **options) -> Any:
     return kernel(function, fastmath=False, **options)
 
 
-_CHUNK = 1 << 13  # elements that one thread takes at a time
+_part_of_strict = inlined(fastmath=False)
+
+CHUNK = 1 << 13  # elements that one thread takes at a time
+
+# The columns of a table: the addresses of up to five arrays, the parameter first and its gradient second, ...
+_ARRAYS = 5
+_SIZE = 5  # ... the number of their elements, ...
+_FIRST_CHUNK = 6  # ... the number of its first chunk, ...
+_STEP, _STEP_BYTES = 7, 8  # ... and where the count of steps is, a float of 4 or 8 bytes.
+_COLUMNS = 9
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Tables.
+
+
+@_strict
+def _enter(table, row, p, g, first, second, third):
+    """Fill a row with flat arrays of one size."""
+    table[row, 0], table[row, 1] = address(p), address(g)
+    table[row, 2], table[row, 3], table[row, 4] = address(first), address(second), address(third)
+    table[row, _SIZE] = p.size
+    table[row, _FIRST_CHUNK] = 0 if row == 0 else _end_chunk(table, row - 1)
+
+
+@_strict
+def _enter_step(table, row, step):
+    table[row, _STEP], table[row, _STEP_BYTES] = address(step), step.itemsize
+
+
+@_part_of_strict
+def _end_chunk(table, row):
+    """The number after that of the last chunk of a row."""
+    return table[row, _FIRST_CHUNK] + (table[row, _SIZE] + CHUNK - 1) // CHUNK
+
+
+@_part_of_strict
+def _chunks(table):
+    """How many chunks all rows have."""
+    return _end_chunk(table, table.shape[0] - 1)
+
+
+@_part_of_strict
+def _row_of(table, chunk):
+    """The row that a chunk belongs to: the last whose first chunk is not beyond it (empty rows have none)."""
+    low, high = 0, table.shape[0]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if table[middle, _FIRST_CHUNK] <= chunk:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@_part_of_strict
+def _piece(table, row, column, chunk, like):
+    """The part of an array that lies in a chunk, as an array of the dtype of ``like``."""
+    begin = (chunk - table[row, _FIRST_CHUNK]) * CHUNK
+    count = min(CHUNK, table[row, _SIZE] - begin)
+    return array_at(table[row, column] + begin * like.itemsize, count, like)
+
+
+@_strict
+def _count_steps(table):
+    """Count all steps up by one; gives the counts.  -> (rows,) float64."""
+    counts = np.empty(table.shape[0])
+    for row in range(table.shape[0]):
+        if table[row, _STEP_BYTES] == 4:
+            step32 = array_at(table[row, _STEP], 1, _SINGLE)
+            step32[0] += np.float32(1)
+            counts[row] = step32[0]
+        else:
+            step64 = array_at(table[row, _STEP], 1, _DOUBLE)
+            step64[0] += 1
+            counts[row] = step64[0]
+    return counts
+
+
+_SINGLE, _DOUBLE = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -30,8 +112,10 @@ _CHUNK = 1 << 13  # elements that one thread takes at a time
 
 
 @_strict
-def _sgd(p, g, hyper, maximize):
+def _sgd_chunk(table, chunk, like, hyper, maximize):
     before = flush_subnormals()
+    row = _row_of(table, chunk)
+    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
     number = p.dtype.type
     lr, weight_decay = number(hyper[0]), number(hyper[3])
     for i in range(p.size):
@@ -43,8 +127,11 @@ def _sgd(p, g, hyper, maximize):
 
 
 @_strict
-def _sgd_momentum(p, g, buf, hyper, nesterov, first, maximize):
+def _sgd_momentum_chunk(table, chunk, like, hyper, nesterov, first, maximize):
     before = flush_subnormals()
+    row = _row_of(table, chunk)
+    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
+    buf = _piece(table, row, 2, chunk, like)
     number = p.dtype.type
     lr, momentum, fresh, weight_decay = number(hyper[0]), number(hyper[1]), number(1 - hyper[2]), number(hyper[3])
     for i in range(p.size):
@@ -57,18 +144,35 @@ def _sgd_momentum(p, g, buf, hyper, nesterov, first, maximize):
     restore_subnormals(before)
 
 
+@_strict
+def _sgd_serial(table, like, hyper, maximize):
+    for chunk in range(_chunks(table)):
+        _sgd_chunk(table, np.intp(chunk), like, hyper, maximize)
+
+
 @_strict(parallel=True)
-def _sgd_momentum_parallel(p, g, buf, hyper, nesterov, first, maximize):
-    for chunk in numba.prange((p.size + _CHUNK - 1) // _CHUNK):
-        begin, end = chunk * _CHUNK, min((chunk + 1) * _CHUNK, p.size)
-        _sgd_momentum(p[begin:end], g[begin:end], buf[begin:end], hyper, nesterov, first, maximize)
+def _sgd_parallel(table, like, hyper, maximize):
+    for chunk in numba.prange(_chunks(table)):
+        _sgd_chunk(table, np.intp(chunk), like, hyper, maximize)
+
+
+@_strict
+def _sgd_momentum_serial(table, like, hyper, nesterov, first, maximize):
+    for chunk in range(_chunks(table)):
+        _sgd_momentum_chunk(table, np.intp(chunk), like, hyper, nesterov, first, maximize)
+
+
+@_strict(parallel=True)
+def _sgd_momentum_parallel(table, like, hyper, nesterov, first, maximize):
+    for chunk in numba.prange(_chunks(table)):
+        _sgd_momentum_chunk(table, np.intp(chunk), like, hyper, nesterov, first, maximize)
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Adam. The bias corrections are numbers of the step, found once in float64.
+# Adam. The bias corrections are numbers of the step, found in float64.
 
 
-@numba.njit(inline="always")
+@_part_of_strict
 def _adam_numbers(step, hyper, decoupled, number):
     """What all elements share: step size, bias correction, eps, both forms of weight decay, rates of the averages."""
     lr, beta1, beta2, eps, weight_decay = hyper
@@ -80,9 +184,14 @@ def _adam_numbers(step, hyper, decoupled, number):
 
 
 @_strict
-def _adam(p, g, m, v, step, hyper, decoupled, maximize):
+def _adam_chunk(table, chunk, like, counts, hyper, decoupled, maximize):
     before = flush_subnormals()
-    step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(step, hyper, decoupled, p.dtype.type)
+    row = _row_of(table, chunk)
+    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
+    m, v = _piece(table, row, 2, chunk, like), _piece(table, row, 3, chunk, like)
+    step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(
+        counts[row], hyper, decoupled, p.dtype.type
+    )
     for i in range(p.size):
         x = p[i] * keep
         d = -g[i] if maximize else g[i]
@@ -94,13 +203,6 @@ def _adam(p, g, m, v, step, hyper, decoupled, maximize):
         v[i] = square
         p[i] = x - step_size * mean / (np.sqrt(square) * correction + eps)
     restore_subnormals(before)
-
-
-@_strict(parallel=True)
-def _adam_parallel(p, g, m, v, step, hyper, decoupled, maximize):
-    for chunk in numba.prange((p.size + _CHUNK - 1) // _CHUNK):
-        begin, end = chunk * _CHUNK, min((chunk + 1) * _CHUNK, p.size)
-        _adam(p[begin:end], g[begin:end], m[begin:end], v[begin:end], step, hyper, decoupled, maximize)
 
 
 @_strict
@@ -115,10 +217,16 @@ def _squares(p, g, v, vmax, penalty, old2, new2, maximize):
 
 
 @_strict
-def _adam_amsgrad(p, g, m, v, vmax, step, hyper, decoupled, maximize):
+def _amsgrad_chunk(table, chunk, like, counts, hyper, decoupled, maximize):
     # In pieces that stay in the cache, and two loops: LLVM gives up on one loop over five arrays that might overlap.
     before = flush_subnormals()
-    step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(step, hyper, decoupled, p.dtype.type)
+    row = _row_of(table, chunk)
+    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
+    m, v = _piece(table, row, 2, chunk, like), _piece(table, row, 3, chunk, like)
+    vmax = _piece(table, row, 4, chunk, like)
+    step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(
+        counts[row], hyper, decoupled, p.dtype.type
+    )
     for begin in range(0, p.size, 1024):
         piece = slice(begin, min(begin + 1024, p.size))
         _squares(p[piece], g[piece], v[piece], vmax[piece], penalty, old2, new2, maximize)
@@ -134,50 +242,81 @@ def _adam_amsgrad(p, g, m, v, vmax, step, hyper, decoupled, maximize):
     restore_subnormals(before)
 
 
+@_strict
+def _adam_serial(table, like, hyper, decoupled, maximize):
+    counts = _count_steps(table)
+    for chunk in range(_chunks(table)):
+        _adam_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
+
+
+@_strict(parallel=True)
+def _adam_parallel(table, like, hyper, decoupled, maximize):
+    counts = _count_steps(table)
+    for chunk in numba.prange(_chunks(table)):
+        _adam_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
+
+
+@_strict
+def _amsgrad_serial(table, like, hyper, decoupled, maximize):
+    counts = _count_steps(table)
+    for chunk in range(_chunks(table)):
+        _amsgrad_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
+
+
+@_strict(parallel=True)
+def _amsgrad_parallel(table, like, hyper, decoupled, maximize):
+    counts = _count_steps(table)
+    for chunk in numba.prange(_chunks(table)):
+        _amsgrad_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # The functions.
 
 
-def sgd(p, g, buf, hyper, *, nesterov, first, maximize=False):
-    """One step of gradient descent, changing ``p`` and ``buf`` in place.  p, g, buf: (*); hyper: (4,) float64.
+def sgd(rows, hyper, *, nesterov, first, maximize=False):
+    """One step of gradient descent for all parameters, changing ``p`` and ``buf`` in place.
 
-    ``hyper`` is [lr, momentum, dampening, weight_decay]. With d = g + weight_decay * p (-g to maximize)::
+    ``rows`` holds (p, g) or (p, g, buf) for each parameter, arrays of one shape (*) and dtype; ``hyper``, (4,) float64,
+    is [lr, momentum, dampening, weight_decay]. With d = g + weight_decay * p (-g to maximize)::
 
         buf = d if first else momentum * buf + (1 - dampening) * d
         p   = p - lr * (d + momentum * buf if nesterov else buf)
 
-    and p = p - lr * d where momentum is 0; ``buf`` may then be None.
+    and p = p - lr * d where momentum is 0; there need be no ``buf`` then.
     Source: the formula of PyTorch's ``SGD`` (Sutskever et al., 2013, with the learning rate outside the velocity).
     """
     _check_hyper(hyper, 4)
     if hyper[1] == 0.0:
-        _update(_sgd, None, (p, g), hyper, maximize)
-    elif buf is None:
+        _update(_sgd_serial, _sgd_parallel, [row[:2] for row in rows], None, hyper, maximize)
+    elif any(len(row) < 3 for row in rows):
         raise ValueError(f"momentum is {hyper[1]}, but no momentum buffer was given")
     else:
-        _update(_sgd_momentum, _sgd_momentum_parallel, (p, g, buf), hyper, nesterov, first, maximize)
+        _update(_sgd_momentum_serial, _sgd_momentum_parallel, rows, None, hyper, nesterov, first, maximize)
 
 
-def adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad=False, maximize=False):
-    """One step of Adam, changing ``p``, ``m``, ``v`` (and ``vmax`` for amsgrad) in place.  p, g, m, v, vmax: (*).
+def adam(rows, steps, hyper, *, decoupled, amsgrad=False, maximize=False):
+    """One step of Adam for all parameters, changing ``p``, ``m``, ``v``, ``steps`` (``vmax`` for amsgrad) in place.
 
-    ``hyper``, (5,) float64, is [lr, beta1, beta2, eps, weight_decay]; ``step``, of one element, counts this step too::
+    ``rows`` holds (p, g, m, v) or, for amsgrad, (p, g, m, v, vmax) for each parameter, arrays of one shape (*) and
+    dtype, and ``steps`` its count of steps, a float array of one element; ``hyper``, (5,) float64, is [lr, beta1,
+    beta2, eps, weight_decay]::
 
+        t = t + 1
         d = g + weight_decay * p                    or, decoupled (AdamW), p = p * (1 - lr * weight_decay)
         m = beta1 * m + (1 - beta1) * d
         v = beta2 * v + (1 - beta2) * d * d         amsgrad: vmax = max(vmax, v), and vmax for v below
-        p = p - lr / (1 - beta1**step) * m / (sqrt(v / (1 - beta2**step)) + eps)
+        p = p - lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + eps)
 
     Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019 (AdamW); Reddi et al., 2018 (amsgrad).
     """
     _check_hyper(hyper, 5)
-    count = step.item()
     if not amsgrad:
-        _update(_adam, _adam_parallel, (p, g, m, v), count, hyper, decoupled, maximize)
-    elif vmax is None:
-        raise ValueError("amsgrad needs vmax, the array of the largest v so far; got None")
+        _update(_adam_serial, _adam_parallel, rows, steps, hyper, decoupled, maximize)
+    elif any(len(row) < 5 for row in rows):
+        raise ValueError("amsgrad needs vmax, the array of the largest v so far; got none")
     else:
-        _update(_adam_amsgrad, None, (p, g, m, v, vmax), count, hyper, decoupled, maximize)
+        _update(_amsgrad_serial, _amsgrad_parallel, rows, steps, hyper, decoupled, maximize)
 
 
 # An element of Adam takes some 0.4 ns, and a parallel region 2.4 us.
@@ -189,28 +328,63 @@ def _check_hyper(hyper, size):
         raise ValueError(f"expected hyper of shape ({size},) and dtype float64, got {hyper.shape} and {hyper.dtype}")
 
 
-def _update(loop, parallel_loop, arrays, *numbers):
-    """Run ``loop(p, g, *states, *numbers)`` on the flat ``arrays`` (p, g, *states)."""
-    shape, dtype = arrays[0].shape, arrays[0].dtype
-    for x in arrays:
-        if x.shape != shape or x.dtype is not dtype or not x.flags.carray:
+def _update(serial, parallel, rows, steps, *numbers):
+    """Run an update over all rows, the rows of each dtype in one launch."""
+    if len({id(row[0]) for row in rows}) < len(rows):  # a parameter given twice changes once after the other
+        for i, row in enumerate(rows):
+            _update(serial, parallel, [row], steps and steps[i : i + 1], *numbers)
+        return
+    for dtype, chosen in _by_dtype(rows).items():
+        table = np.empty((len(chosen), _COLUMNS), np.int64)
+        copies = []  # of arrays that do not lie one element after the other: (array, its copy)
+        size = 0
+        for i, place in enumerate(chosen):
+            arrays = rows[place]
+            _enter_row(table, i, arrays, dtype, copies)
+            size += arrays[0].size
+            if steps is not None:
+                _enter_step(table, i, _checked_step(steps[place]))
+        run = parallel if worth_threads(size, _PARALLEL_SIZE) else serial
+        run(table, _LIKE[dtype], *numbers)
+        for x, copy in copies:
+            x[...] = copy
+
+
+_LIKE = {FLOAT32: np.empty(0, np.float32), FLOAT64: np.empty(0, np.float64)}
+
+
+def _by_dtype(rows):
+    """The numbers of the rows of each dtype; all rows are checked before any of them changes."""
+    found = {}
+    for i, arrays in enumerate(rows):
+        p = arrays[0]
+        shape, dtype = p.shape, p.dtype
+        for x in arrays:
+            if x.shape != shape or x.dtype is not dtype:
+                _check_arrays(arrays)
+        if dtype is not FLOAT32 and dtype is not FLOAT64:
             _check_arrays(arrays)
-            _update_copies(loop, arrays, numbers)
-            return
-    if dtype is not FLOAT32 and dtype is not FLOAT64:
-        _check_arrays(arrays)
-    if parallel_loop is not None and worth_threads(arrays[0].size, _PARALLEL_SIZE):
-        loop = parallel_loop
-    loop(*[x.ravel() for x in arrays], *numbers)
+        found.setdefault(dtype, []).append(i)
+    return found
 
 
-def _update_copies(loop, arrays, numbers):
-    """The same for arrays of any layout: on copies, all but the gradient copied back."""
-    copies = [plain(x) for x in arrays]
-    loop(*[x.ravel() for x in copies], *numbers)
-    for i, x in enumerate(arrays):
-        if i != 1 and copies[i] is not x:
-            x[...] = copies[i]
+def _enter_row(table, i, arrays, dtype, copies):
+    flat = []
+    for j, x in enumerate(arrays):
+        if not x.flags.carray:
+            original, x = x, plain(x)
+            if j != 1:  # all but the gradient change
+                copies.append((original, x))
+        flat.append(x.ravel())
+    _enter(table, i, *flat, *flat[:1] * (_ARRAYS - len(flat)))
+
+
+def _checked_step(step):
+    if step.dtype not in (FLOAT32, FLOAT64) or step.size != 1 or not step.flags.carray:
+        raise TypeError(
+            f"expected the count of steps as one float32 or float64, got {step.dtype} of shape {step.shape}"
+        )
+    return step.ravel()
 
 
 def _check_arrays(arrays):

@@ -260,32 +260,35 @@ def dropout_backward(g, p, used, *, out=None):
 # optim.py
 
 
-def sgd(p, g, buf, hyper, *, nesterov, first, maximize=False):
+def sgd(rows, hyper, *, nesterov, first, maximize=False):
     lr, momentum, dampening, weight_decay = hyper
-    d = -g if maximize else g
-    if weight_decay != 0:
-        d = d + weight_decay * p
-    if momentum != 0:
-        buf[...] = d if first else momentum * buf + (1 - dampening) * d
-        d = d + momentum * buf if nesterov else buf
-    p[...] = p - lr * d
+    for p, g, *buf in rows:
+        d = -g if maximize else g
+        if weight_decay != 0:
+            d = d + weight_decay * p
+        if momentum != 0:
+            buf[0][...] = d if first else momentum * buf[0] + (1 - dampening) * d
+            d = d + momentum * buf[0] if nesterov else buf[0]
+        p[...] = p - lr * d
 
 
-def adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad=False, maximize=False):
+def adam(rows, steps, hyper, *, decoupled, amsgrad=False, maximize=False):
     lr, beta1, beta2, eps, weight_decay = hyper
-    d = -g if maximize else g
-    if decoupled:
-        p[...] = p * (1 - lr * weight_decay)
-    elif weight_decay != 0:
-        d = d + weight_decay * p
-    m[...] = beta1 * m + (1 - beta1) * d
-    v[...] = beta2 * v + (1 - beta2) * d * d
-    square = v
-    if amsgrad:
-        vmax[...] = np.maximum(vmax, v)
-        square = vmax
-    correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
-    p[...] = p - lr / correction1 * m / (np.sqrt(square / correction2) + eps)
+    for (p, g, m, v, *vmax), step in zip(rows, steps, strict=True):
+        step += 1
+        d = -g if maximize else g
+        if decoupled:
+            p[...] = p * (1 - lr * weight_decay)
+        elif weight_decay != 0:
+            d = d + weight_decay * p
+        m[...] = beta1 * m + (1 - beta1) * d
+        v[...] = beta2 * v + (1 - beta2) * d * d
+        square = v
+        if amsgrad:
+            vmax[0][...] = np.maximum(vmax[0], v)
+            square = vmax[0]
+        correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
+        p[...] = p - lr / correction1 * m / (np.sqrt(square / correction2) + eps)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import os
 import platform
 
 import llvmlite.ir as ir
+import numba
 from numba.core import types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
@@ -184,6 +185,23 @@ def address(typingctx, array):
         return builder.ptrtoint(data, INDEX)
 
     return types.int64(array), generate
+
+
+@intrinsic
+def _pointer(typingctx, where, like):
+    """An address as a pointer to elements of the dtype of ``like``."""
+    kind = types.CPointer(like.dtype)
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(kind))
+
+    return kind(types.int64, like), generate
+
+
+@numba.njit(inline="always")
+def array_at(where, count, like):
+    """``count`` elements from an address on as a flat array of the dtype of ``like``; nothing keeps them alive."""
+    return numba.carray(_pointer(where, like), (count,))
 
 
 @intrinsic

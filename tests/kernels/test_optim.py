@@ -27,19 +27,19 @@ def sgd_stepper(lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=Fals
     buf = np.full(7, np.nan) if momentum else None  # the first step must not read it
 
     def step(p, g, count):
-        optim.sgd(p, g, buf, hyper, nesterov=nesterov, first=count == 1, maximize=maximize)
+        optim.sgd([(p, g, buf) if momentum else (p, g)], hyper, nesterov=nesterov, first=count == 1, maximize=maximize)
 
     return step
 
 
 def adam_stepper(lr, decoupled, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False):
     hyper = np.array([lr, *betas, eps, weight_decay])
-    m, v, vmax = np.zeros((3, 7))
-    vmax = vmax if amsgrad else None
+    averages = np.zeros((3 if amsgrad else 2, 7))
 
     def step(p, g, count):
-        steps = np.array(count, np.float32)
-        optim.adam(p, g, m, v, vmax, steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+        steps = [np.array(count - 1, np.float32)]
+        optim.adam([(p, g, *averages)], steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+        assert steps[0] == count
 
     return step
 
@@ -63,28 +63,40 @@ def test_pytorchs_recorded_steps(name):
 # Against the twins.
 
 
-def arrays_like(shape, dtype, number):
+def arrays_like(shape, dtype, number, seed=0):
     """A parameter and a gradient of normal draws, then states that are not negative."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     signed = [np.asarray(rng.standard_normal(shape), dtype) for _ in range(2)]
     return signed + [np.asarray(rng.random(shape), dtype) for _ in range(number - 2)]
 
 
-def assert_same_update(update, arrays):
-    """``update(module, *arrays)`` leaves in every array what it leaves with the twin, and the gradient as it was."""
-    ours, twins = [x.copy() for x in arrays], [x.copy() for x in arrays]
-    update(optim, *ours)
-    update(reference, *twins)
-    tolerance = 2e-6 if arrays[0].dtype == np.float32 else 1e-14
-    for x, expected in zip(ours, twins, strict=True):
-        np.testing.assert_allclose(x, expected, rtol=tolerance, atol=tolerance)
-    np.testing.assert_array_equal(ours[1], arrays[1])
+def rows_like(shapes, number):
+    """A row of arrays for each (shape, dtype)."""
+    return [tuple(arrays_like(shape, dtype, number, seed)) for seed, (shape, dtype) in enumerate(shapes)]
+
+
+def copied(rows):
+    return [tuple(x.copy() for x in row) for row in rows]
+
+
+def assert_same_update(update, rows):
+    """``update(module, rows)`` leaves in every array what it leaves with the twin, and the gradients as they were."""
+    ours, twins = copied(rows), copied(rows)
+    update(optim, ours)
+    update(reference, twins)
+    for row, expected_row, before in zip(ours, twins, rows, strict=True):
+        tolerance = 2e-6 if row[0].dtype == np.float32 else 1e-14
+        for x, expected in zip(row, expected_row, strict=True):
+            np.testing.assert_allclose(x, expected, rtol=tolerance, atol=tolerance)
+        np.testing.assert_array_equal(row[1], before[1])
+
+
+PARAMETERS = st.lists(st.tuples(SHAPES, st.sampled_from(FLOATS)), max_size=4)
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    SHAPES,
-    st.sampled_from(FLOATS),
+    PARAMETERS,
     st.sampled_from([0.0, 0.9]),
     st.sampled_from([0.0, 0.3]),
     st.sampled_from([0.0, 0.1]),
@@ -92,33 +104,35 @@ def assert_same_update(update, arrays):
     st.booleans(),
     st.booleans(),
 )
-def test_sgd_is_its_twin(shape, dtype, momentum, dampening, weight_decay, nesterov, first, maximize):
+def test_sgd_is_its_twin(shapes, momentum, dampening, weight_decay, nesterov, first, maximize):
     hyper = np.array([0.1, momentum, dampening, weight_decay])
 
-    def update(module, p, g, buf):
-        module.sgd(p, g, buf, hyper, nesterov=nesterov, first=first, maximize=maximize)
+    def update(module, rows):
+        module.sgd(rows, hyper, nesterov=nesterov, first=first, maximize=maximize)
 
-    assert_same_update(update, arrays_like(shape, dtype, 3))
+    assert_same_update(update, rows_like(shapes, 3))
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    SHAPES,
+    PARAMETERS,
+    st.lists(st.sampled_from([0, 1, 999]), min_size=4, max_size=4),
     st.sampled_from(FLOATS),
-    st.sampled_from([1, 2, 1000]),
     st.sampled_from([0.0, 0.1]),
     st.booleans(),
     st.booleans(),
     st.booleans(),
 )
-def test_adam_is_its_twin(shape, dtype, count, weight_decay, decoupled, amsgrad, maximize):
+def test_adam_is_its_twin(shapes, counts, step_dtype, weight_decay, decoupled, amsgrad, maximize):
     hyper = np.array([0.01, 0.9, 0.999, 1e-8, weight_decay])
-    step = np.array([count], np.float64)
+    counts = counts[: len(shapes)]
 
-    def update(module, p, g, m, v, vmax):
-        module.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+    def update(module, rows):
+        steps = [np.array(count, step_dtype) for count in counts]
+        module.adam(rows, steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+        assert [step.item() for step in steps] == [count + 1 for count in counts]
 
-    assert_same_update(update, arrays_like(shape, dtype, 5))
+    assert_same_update(update, rows_like(shapes, 5 if amsgrad else 4))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -126,29 +140,37 @@ def test_adam_is_its_twin(shape, dtype, count, weight_decay, decoupled, amsgrad,
 
 SGD_HYPER = np.array([0.1, 0.9, 0.1, 0.05])
 ADAM_HYPER = np.array([0.01, 0.9, 0.999, 1e-8, 0.05])
-STEP = np.array(3.0)
+
+
+def step_at_2():
+    return [np.array(2.0)]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("size", [optim._PARALLEL_SIZE - 1, 4 * optim._CHUNK + 3, 100_001])
-def test_threads_change_no_bit(dtype, size):
-    arrays = arrays_like(size, dtype, 4)
-    for serial, parallel, used, numbers in (
-        (optim._adam, optim._adam_parallel, 4, (3.0, ADAM_HYPER, False, False)),
-        (optim._sgd_momentum, optim._sgd_momentum_parallel, 3, (SGD_HYPER, True, False, False)),
+@pytest.mark.parametrize("sizes", [[optim.CHUNK - 1], [4 * optim.CHUNK + 3], [0, 100_001, 1, 0, 5, 2 * optim.CHUNK, 0]])
+def test_threads_change_no_bit(dtype, sizes, monkeypatch):
+    rows = rows_like([(size, dtype) for size in sizes], 5)
+    for update in (
+        lambda rows: optim.sgd([row[:2] for row in rows], np.array([0.1, 0, 0, 0.1]), nesterov=False, first=False),
+        lambda rows: optim.sgd([row[:3] for row in rows], SGD_HYPER, nesterov=True, first=False),
+        lambda rows: optim.adam([row[:4] for row in rows], step_at_2() * len(rows), ADAM_HYPER, decoupled=False),
+        lambda rows: optim.adam(rows, step_at_2() * len(rows), ADAM_HYPER, decoupled=True, amsgrad=True),
     ):
-        one, many = [x.copy() for x in arrays[:used]], [x.copy() for x in arrays[:used]]
-        serial(*one, *numbers)
-        parallel(*many, *numbers)
-        for x, y in zip(one, many, strict=True):
-            np.testing.assert_array_equal(x, y)
+        results = []
+        for threaded in (False, True):
+            monkeypatch.setattr(optim, "worth_threads", lambda *_, threaded=threaded: threaded)
+            results.append(copied(rows))
+            update(results[-1])
+        for one, many in zip(*results, strict=True):
+            for x, y in zip(one, many, strict=True):
+                np.testing.assert_array_equal(x, y)
 
 
 def updates(arrays):
     p, g, m, v, vmax = arrays
-    optim.sgd(p, g, m, SGD_HYPER, nesterov=True, first=False)
-    optim.adam(p, g, m, v, None, STEP, ADAM_HYPER, decoupled=True)
-    optim.adam(p, g, m, v, vmax, STEP, ADAM_HYPER, decoupled=False, amsgrad=True)
+    optim.sgd([(p, g, m)], SGD_HYPER, nesterov=True, first=False)
+    optim.adam([(p, g, m, v)], step_at_2(), ADAM_HYPER, decoupled=True)
+    optim.adam([(p, g, m, v, vmax)], step_at_2(), ADAM_HYPER, decoupled=False, amsgrad=True)
 
 
 @pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[::-1, ::2], lambda x: x[:, 1:]])
@@ -167,8 +189,8 @@ def test_a_read_only_gradient():
     p, g, buf = arrays_like((3, 4), np.float32, 3)
     read_only = np.broadcast_to(g[0], (3, 4))
     same = [p.copy(), read_only.copy(), buf.copy()]
-    optim.sgd(p, read_only, buf, SGD_HYPER, nesterov=False, first=False)
-    optim.sgd(*same, SGD_HYPER, nesterov=False, first=False)
+    optim.sgd([(p, read_only, buf)], SGD_HYPER, nesterov=False, first=False)
+    optim.sgd([tuple(same)], SGD_HYPER, nesterov=False, first=False)
     np.testing.assert_array_equal(p, same[0])
 
 
@@ -176,38 +198,45 @@ def test_nan_and_infinity_pass_through():
     g = np.array([np.nan, np.inf, -np.inf, 0.0])
     p, m, v = np.zeros((3, 4))
     with np.errstate(invalid="ignore"):
-        optim.adam(p, g, m, v, None, np.array(1.0), ADAM_HYPER, decoupled=True)
+        optim.adam([(p, g, m, v)], [np.array(0.0)], ADAM_HYPER, decoupled=True)
     assert np.isnan(p).tolist() == [True, True, True, False]
     p, buf = np.zeros((2, 4))
-    optim.sgd(p, g, buf, SGD_HYPER, nesterov=False, first=True)
+    optim.sgd([(p, g, buf)], SGD_HYPER, nesterov=False, first=True)
     np.testing.assert_array_equal(p, [np.nan, -np.inf, np.inf, 0.0])
 
 
 def test_amsgrad_keeps_nan_in_its_maximum():
     p, m, v, vmax = np.ones((4, 3))
     g = np.array([0.0, np.nan, 0.0])
-    optim.adam(p, g, m, v, vmax, STEP, ADAM_HYPER, decoupled=True, amsgrad=True)
+    optim.adam([(p, g, m, v, vmax)], step_at_2(), ADAM_HYPER, decoupled=True, amsgrad=True)
     assert np.isnan(vmax).tolist() == [False, True, False]
 
 
 def test_sgd_without_momentum_ignores_the_buffer_and_dampening():
     p, g, buf = arrays_like(5, np.float64, 3)
     expected, kept = p - 0.1 * g, buf.copy()
-    optim.sgd(p, g, buf, np.array([0.1, 0.0, 0.5, 0.0]), nesterov=False, first=False)
+    optim.sgd([(p, g, buf)], np.array([0.1, 0.0, 0.5, 0.0]), nesterov=False, first=False)
     np.testing.assert_allclose(p, expected, rtol=1e-15)
     np.testing.assert_array_equal(buf, kept)
 
 
-def adam_of(p, g, m, v, hyper=ADAM_HYPER, **options):
-    optim.adam(p, g, m, v, None, STEP, hyper, decoupled=False, **options)
+def adam_of(*row, hyper=ADAM_HYPER, step=None, **options):
+    steps = step_at_2() if step is None else [step]
+    optim.adam([(np.ones(3),) * 4, row], step_at_2() + steps, hyper, decoupled=False, **options)
+
+
+def sgd_of(*row, hyper=SGD_HYPER):
+    optim.sgd([row], hyper, nesterov=False, first=True)
 
 
 @pytest.mark.parametrize(
     ("update", "error", "message"),
     [
-        (lambda x: optim.sgd(x, x, None, SGD_HYPER, nesterov=False, first=True), ValueError, "no momentum buffer"),
-        (lambda x: optim.sgd(x, x, x, ADAM_HYPER, nesterov=False, first=True), ValueError, r"hyper of shape \(4,\)"),
-        (lambda x: adam_of(x, x, x, x, ADAM_HYPER.astype(np.float32)), ValueError, "float64, got .* float32"),
+        (lambda x: sgd_of(x, x), ValueError, "no momentum buffer"),
+        (lambda x: sgd_of(x, x, x, hyper=ADAM_HYPER), ValueError, r"hyper of shape \(4,\)"),
+        (lambda x: adam_of(x, x, x, x, hyper=ADAM_HYPER.astype(np.float32)), ValueError, "float64, got .* float32"),
+        (lambda x: adam_of(x, x, x, x, step=np.zeros(2)), TypeError, r"count of steps .* shape \(2,\)"),
+        (lambda x: adam_of(x, x, x, x, step=np.zeros((), np.int64)), TypeError, "count of steps .* got int64"),
         (lambda x: adam_of(x, x, x, x, amsgrad=True), ValueError, "amsgrad needs vmax"),
         (lambda x: adam_of(x, x[:2], x, x), ValueError, r"gradient of shape \(3,\).* got \(2,\)"),
         (lambda x: adam_of(x, x.astype(np.float32), x, x), ValueError, "gradient of .* float64.* float32"),
@@ -229,8 +258,8 @@ x = [np.ones(100_000) for _ in range(5)]
 state = np.zeros(2, np.uint64)
 random.dropout(random.normal((100_000,), np.float64, state), 0.5, state)
 random.permutation(10, state)
-optim.adam(*x, np.array(1.0), np.array([0.1, 0.9, 0.99, 1e-8, 0.0]), decoupled=True)
-optim.sgd(*x[:3], np.array([0.1, 0.9, 0.0, 0.0]), nesterov=False, first=True)
+optim.adam([tuple(x[:4])], [np.array(1.0)], np.array([0.1, 0.9, 0.99, 1e-8, 0.0]), decoupled=True)
+optim.sgd([tuple(x[:3])], np.array([0.1, 0.9, 0.0, 0.0]), nesterov=False, first=True)
 print(_jit.compilation.count)
 """
 
@@ -247,11 +276,11 @@ def test_averages_of_a_gradient_that_stays_zero_come_to_zero(dtype):
     smallest = np.finfo(dtype).smallest_subnormal
     p, g, m, v = np.ones(33, dtype), np.zeros(33, dtype), np.full(33, 5 * smallest), np.full(33, 5 * smallest)
     hyper = np.array([0.1, 0.9, 0.999, 1e-8, 0])
-    optim.adam(p, g, m, v, None, np.array(10.0, np.float32), hyper, decoupled=False)
+    optim.adam([(p, g, m, v)], [np.array(9.0, np.float32)], hyper, decoupled=False)
     assert not m.any()
     assert not v.any()
     assert (p == 1).all()
     velocity = np.full(33, 5 * smallest)
-    optim.sgd(p, g, velocity, np.array([0.1, 0.9, 0, 0]), nesterov=False, first=False)
+    optim.sgd([(p, g, velocity)], np.array([0.1, 0.9, 0, 0]), nesterov=False, first=False)
     assert not velocity.any()
     assert (np.full(33, 4 * smallest) / dtype(2) == 2 * smallest).all()  # elsewhere they are numbers as before

@@ -180,18 +180,32 @@ def test_a_step_between_forward_and_backward_is_noticed(method):
 
 @pytest.mark.parametrize("method", ALL)
 def test_a_recorder_hears_the_updates_with_the_learning_rate_as_data(method):
-    p = torch.ones(2, requires_grad=True)
-    p.grad = torch.ones(2)
-    optimizer = method([p], lr=0.125)
+    p, q = torch.ones(2, requires_grad=True), torch.ones(3, 4, requires_grad=True)
+    p.grad, q.grad = torch.ones(2), torch.ones(3, 4)
+    optimizer = method([p, q], lr=0.125)
     calls = []
     with recording(lambda *call: calls.append(call)):
         optimizer.step()
-    ((name, inputs, params, output),) = calls
+    ((name, inputs, params, outputs),) = calls  # one call for all parameters
     assert name in ("sgd_", "adam_")
-    assert inputs[0] is output is p
+    assert [id(each) for each in outputs] == [id(p), id(q)]
+    assert inputs[0] is p
     assert inputs[1] is p.grad
+    assert inputs[len(inputs) // 2] is q
     assert inputs[-1].tolist()[0] == 0.125
     assert 0.125 not in params.values()
+
+
+@pytest.mark.filterwarnings("ignore:optimizer contains a parameter group with duplicate parameters")
+@pytest.mark.parametrize("method", ALL)
+def test_a_parameter_given_twice_is_updated_twice(method):
+    p, q = (torch.full((40_000,), 2.0, requires_grad=True) for _ in range(2))
+    p.grad, q.grad = torch.ones(40_000), torch.ones(40_000)
+    method([p, p], lr=0.1).step()
+    once = method([q], lr=0.1)
+    once.step()
+    once.step()
+    assert torch.equal(p, q)
 
 
 def test_the_options_keep_their_array_from_step_to_step():

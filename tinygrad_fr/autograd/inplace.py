@@ -1,5 +1,7 @@
 """Writing the result of an op into its first input."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,18 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
     if mode.recorder is not None:
         mode.recorder(f"{op.name}_", inputs, params, target)
     return target
+
+
+def write_rows(op: Op, rows: Sequence[tuple[Tensor, ...]], shared: Tensor, params: dict[str, Any]) -> None:
+    """``op(rows, shared)``, which writes into the first tensor of every row: one call for many, outside the graph."""
+    mode = thread.mode
+    for row in rows:
+        check_writable(op.name, row[0])
+    mode.quietly(op.forward, [tuple([each._array for each in row]) for row in rows], shared._array, **params)
+    for row in rows:
+        bump(row[0])
+    if mode.recorder is not None:
+        mode.recorder(f"{op.name}_", (*itertools.chain(*rows), shared), params, [row[0] for row in rows])
 
 
 def bump(target: Tensor) -> None:

@@ -1,45 +1,44 @@
 """Optimiser updates as in-place ops: they pass the dispatch like any other, and a recorder hears them.
 
-What changes from step to step comes in tensors: ``hyper``, the learning rate and its like, and the count of steps.
+One call updates all parameters of a group. What changes from step to step comes in tensors: ``hyper``, the learning
+rate and its like, and the counts of steps.
 """
 
 from .. import kernels as k
 from ..autograd.dispatch import op
-from ..autograd.inplace import write
+from ..autograd.inplace import write_rows
 from ..autograd.tensor import Tensor
 
 
 @op
-def _sgd(p, g, buf, hyper, *, nesterov, first, maximize, out):
-    """p after one step of gradient descent; ``buf``, the velocity, changes with it."""
-    k.optim.sgd(p, g, buf, hyper, nesterov=nesterov, first=first, maximize=maximize)
-    return out
+def _sgd(rows, hyper, *, nesterov, first, maximize):
+    """Each p after one step of gradient descent; its velocity changes with it.  Rows (p, g) or (p, g, velocity)."""
+    k.optim.sgd(rows, hyper, nesterov=nesterov, first=first, maximize=maximize)
 
 
 @op
-def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad, maximize, out):
-    """p after one step of Adam; ``m``, ``v``, ``vmax`` and the count ``step`` change with it."""
-    step.fill(step.item() + 1)  # a tenth of the cost of step += 1
-    k.optim.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
-    return out
+def _adam(rows, hyper, *, decoupled, amsgrad, maximize):
+    """Each p after one step of Adam; its averages and its count change with it.  Rows (p, g, m, v, [vmax,] step)."""
+    steps = [row[-1] for row in rows]
+    k.optim.adam([row[:-1] for row in rows], steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
 
 
-def sgd_(p, g, buf, hyper, params):
-    """One step of gradient descent on ``p``, in place.  p, g, buf: (*); hyper: (4,) float64.
+def sgd_(rows, hyper, params):
+    """One step of gradient descent on the first tensor of each row, in place; ``kernels.optim.sgd`` has the formula.
 
-    ``hyper`` is [lr, momentum, dampening, weight_decay]; ``params`` are nesterov, first and maximize. The formula
-    stands in ``kernels.optim.sgd``.
+    ``rows`` (p, g) or, with momentum, (p, g, velocity); ``hyper``, (4,) float64, [lr, momentum, dampening,
+    weight_decay]; ``params`` are nesterov, first and maximize.
     """
-    return write(_sgd.op, p, (g, buf, hyper), params)
+    write_rows(_sgd.op, rows, hyper, params)
 
 
-def adam_(p, g, m, v, vmax, step, hyper, params):
-    """One step of Adam on ``p``, in place.  p, g, m, v, vmax: (*); step: (), counted up; hyper: (5,) float64.
+def adam_(rows, hyper, params):
+    """One step of Adam on the first tensor of each row, in place; ``kernels.optim.adam`` has the formula.
 
-    ``hyper`` is [lr, beta1, beta2, eps, weight_decay]; ``params`` are decoupled, amsgrad and maximize. The formula
-    stands in ``kernels.optim.adam``.
+    ``rows`` (p, g, m, v, step) or, for amsgrad, (p, g, m, v, vmax, step); ``hyper``, (5,) float64, [lr, beta1, beta2,
+    eps, weight_decay]; ``params`` are decoupled, amsgrad and maximize.
     """
-    return write(_adam.op, p, (g, m, v, vmax, step, hyper), params)
+    write_rows(_adam.op, rows, hyper, params)
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:

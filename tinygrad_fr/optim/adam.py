@@ -10,6 +10,9 @@ from ..autograd.tensor import wrap
 from ..ops.optim import adam_
 from .optimizer import Group, Optimizer, check_at_least_zero, refuse
 
+_STATE = ("exp_avg", "exp_avg_sq", "step")
+_AMSGRAD_STATE = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step")
+
 
 class Adam(Optimizer):
     """Steps by running averages of the gradient and of its square.  With d = g + weight_decay p::
@@ -69,21 +72,20 @@ class Adam(Optimizer):
 
     def _update(self, group: Group, hyper: Tensor) -> None:
         amsgrad = group["amsgrad"]
-        params = {"decoupled": group["decoupled_weight_decay"], "amsgrad": amsgrad, "maximize": group["maximize"]}
-        largest = None
+        names = _AMSGRAD_STATE if amsgrad else _STATE
+        rows = []
         for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            state = self.state[p] or self._start(p, amsgrad)
-            if amsgrad:
-                largest = state["max_exp_avg_sq"]
-            adam_(p, g, state["exp_avg"], state["exp_avg_sq"], largest, state["step"], hyper, params)
+            if p.grad is not None:
+                state = self.state[p] or self._start(p, amsgrad)
+                rows.append((p, p.grad, *[state[name] for name in names]))
+        if rows:
+            params = {"decoupled": group["decoupled_weight_decay"], "amsgrad": amsgrad, "maximize": group["maximize"]}
+            adam_(rows, hyper, params)
 
     def _start(self, p: Tensor, amsgrad: bool) -> dict[str, Any]:
         """The state of a parameter before its first step."""
-        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]
+        *averages, step = _AMSGRAD_STATE if amsgrad else _STATE
         state = self.state[p]
-        state["step"] = wrap(np.zeros((), dtypes.get_default_dtype().numpy))
-        state.update({name: wrap(np.zeros_like(p._array)) for name in names})
+        state[step] = wrap(np.zeros((), dtypes.get_default_dtype().numpy))
+        state.update({name: wrap(np.zeros_like(p._array)) for name in averages})
         return state

@@ -57,18 +57,21 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def _update(self, group: Group, hyper: Tensor) -> None:
-        params = {"nesterov": group["nesterov"], "first": False, "maximize": group["maximize"]}
-        with_momentum = group["momentum"] != 0
-        velocity = None
+        params = {"nesterov": group["nesterov"], "maximize": group["maximize"]}
+        rows = {True: [], False: []}  # by whether it is the first step of the velocity
         for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            if with_momentum:
-                state = self.state[p]
-                velocity = state.get("momentum_buffer")
-                if velocity is None:
-                    velocity = state["momentum_buffer"] = wrap(np.zeros_like(p._array))
-                    sgd_(p, g, velocity, hyper, {**params, "first": True})
-                    continue
-            sgd_(p, g, velocity, hyper, params)
+            if p.grad is not None:
+                first, velocity = self._velocity(p) if group["momentum"] != 0 else (False, ())
+                rows[first].append((p, p.grad, *velocity))
+        for first, chosen in rows.items():
+            if chosen:
+                sgd_(chosen, hyper, {**params, "first": first})
+
+    def _velocity(self, p: Tensor) -> tuple[bool, tuple[Tensor]]:
+        """Whether the velocity of a parameter is new, and the velocity."""
+        state = self.state[p]
+        velocity = state.get("momentum_buffer")
+        if velocity is not None:
+            return False, (velocity,)
+        state["momentum_buffer"] = wrap(np.zeros_like(p._array))
+        return True, (state["momentum_buffer"],)
