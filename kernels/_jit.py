@@ -71,11 +71,18 @@ def package_stamp() -> str:
     return digest.hexdigest()
 
 
+STAMP_DIGITS = 16
+
+
+def cache_root() -> Path:
+    """Where each stamp has its folder: in NUMBA_CACHE_DIR, else in the user's cache, where it also holds data."""
+    return (Path(config.CACHE_DIR) if config.CACHE_DIR else user_cache()) / "tinygrad_fr"
+
+
 @functools.cache
 def cache_folder() -> Path | None:
-    """The folder of the compiled kernels: NUMBA_CACHE_DIR, else the user's cache; None where it cannot be written."""
-    base = Path(config.CACHE_DIR) if config.CACHE_DIR else user_cache()
-    folder = base / "tinygrad_fr" / package_stamp()[:16]
+    """The folder of the compiled kernels, made where it is not there; None where it cannot be written."""
+    folder = cache_root() / package_stamp()[:STAMP_DIGITS]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -124,6 +131,7 @@ class _KernelCache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             self.disable()  # a full or vanished disk costs the cache, not the computation
+            compilation.lost += 1
         compilation.end()
 
 
@@ -132,10 +140,11 @@ class _Compilation:
 
     def __init__(self):
         self.count = 0
+        self.lost = 0  # could not be written to the cache
         self.seconds = 0.0
+        self.announced = False
         self._depth = 0
         self._started = 0.0
-        self._announced = False
 
     def begin(self):
         if self._depth == 0:
@@ -150,9 +159,9 @@ class _Compilation:
             self.seconds += time.perf_counter() - self._started
 
     def _announce(self):
-        if self._announced or os.environ.get("TINYGRAD_FR_QUIET"):
+        if self.announced or os.environ.get("TINYGRAD_FR_QUIET"):
             return
-        self._announced = True
+        self.announced = True
         print(
             f"tinygrad_fr: compiling kernels for this processor, once; later runs take them from {cache_folder()}",
             file=sys.stderr,
