@@ -1,0 +1,116 @@
+"""Handwritten digits for the examples: MNIST, or the small ones that come with scikit-learn."""
+
+import os
+import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinygrad_fr as torch
+from tinygrad_fr import datasets
+from tinygrad_fr.utils.data import TensorDataset
+
+CLASSES = 10
+
+
+@dataclass
+class Digits:
+    """Images, one in a row of bytes, and their labels.  train, test: N items (H*W,) uint8, () int64."""
+
+    name: str
+    source: str
+    image_shape: tuple[int, int]
+    train: TensorDataset
+    test: TensorDataset
+    mean: float  # of the training pixels
+    std: float
+
+    def standardise(self, x: torch.Tensor) -> torch.Tensor:
+        """Pixels less their mean, in units of their standard deviation.  (N, H*W) uint8 -> (N, H*W) float32.
+
+        This is done batch by batch. Bytes take a quarter of the memory that floats take, and of the time to fetch
+        them from it, which makes up for it.
+        """
+        return (x.float() - self.mean) / self.std
+
+    def fingerprint(self) -> dict[str, Any]:
+        """By what another run can tell that its data are the same: name, shapes, and a checksum of the labels."""
+        parts = {"training": self.train, "test": self.test}
+        shapes = {name: list(part.tensors[0].shape) for name, part in parts.items()}
+        labels = b"".join(part.tensors[1].numpy().tobytes() for part in parts.values())
+        return {"name": self.name, **shapes, "labels": f"{zlib.crc32(labels):08x}"}
+
+
+def load_digits(folder: Path | None = None) -> Digits:
+    """MNIST in ``folder``, else in $TINYGRAD_FR_DATA, else in the user's cache, else downloaded, else the 8x8 digits.
+
+    A folder that is named must hold MNIST. RuntimeError, ValueError: it does not; they name the file.
+    """
+    named = folder or os.environ.get("TINYGRAD_FR_DATA")
+    if named:
+        return load_mnist(Path(named))
+    root = Path(datasets.default_root())
+    try:
+        return load_mnist(root)
+    except RuntimeError:
+        return _download(root) or load_small_digits()
+
+
+def load_mnist(root: Path) -> Digits:
+    """MNIST's four files in ``root``, read side by side: what takes time is to unpack them."""
+    with ThreadPoolExecutor() as threads:
+        train, test = threads.map(partial(datasets.MNIST, root), (True, False))
+    halves = [(part.data.numpy(), part.targets.numpy()) for part in (train, test)]
+    return _digits("MNIST", f"MNIST in {root}", *halves)
+
+
+def load_small_digits() -> Digits:
+    """1,797 images of 8x8 pixels that come with scikit-learn; a fixed fifth of each class is the test set."""
+    try:
+        from sklearn.datasets import load_digits as load
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise ImportError(
+            "there is no MNIST, and the small digits in its place come with scikit-learn, which is not installed: "
+            "pip install 'tinygrad_fr[examples]', or name a folder with MNIST's files"
+        ) from error
+    images, labels = load(return_X_y=True)
+    rest, fifth = train_test_split(np.arange(len(labels)), test_size=0.2, random_state=0, stratify=labels)
+    images = images.reshape(-1, 8, 8).astype(np.uint8)
+    name = "scikit-learn's 8x8 digits"
+    return _digits(name, name, (images[rest], labels[rest]), (images[fifth], labels[fifth]))
+
+
+def _download(root: Path) -> Digits | None:
+    """MNIST, fetched into ``root``; None where that fails, which is said on standard error."""
+    print(f"MNIST is not in {root}: downloading it", file=sys.stderr)
+    try:
+        datasets.MNIST(root, download=True)
+        return load_mnist(root)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        print(f"{reason}\nUsing scikit-learn's 8x8 digits instead; --data names a folder of MNIST", file=sys.stderr)
+        return None
+
+
+def _digits(
+    name: str, source: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> Digits:
+    """``train``, ``test``: images (N, H, W) uint8 and labels (N,)."""
+    images = train[0]
+    if len(images) < 2 or not len(test[0]):
+        raise ValueError(f"{source}: expected 2 training images and a test image at least, got {len(images)} and "
+                         f"{len(test[0])}")  # fmt: skip
+    sample = images[:3000]  # more would change the mean by less than a hundredth
+    return Digits(name, source, images.shape[1:], _dataset(*train), _dataset(*test), sample.mean(), sample.std() or 1.0)
+
+
+def _dataset(images: np.ndarray, labels: np.ndarray) -> TensorDataset:
+    return TensorDataset(
+        torch.from_numpy(images.reshape(len(images), -1)), torch.from_numpy(labels.astype(np.int64, copy=False))
+    )
