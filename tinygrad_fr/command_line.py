@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -28,7 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    return options.run(options)
+    try:
+        return options.run(options)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "safetensors", "tqdm")
 OPTIONAL_LIBRARIES = ("scikit-learn", "matplotlib", "pillow")
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
 FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512bw", "avx512dq", "neon", "sve")
 
 
@@ -114,11 +118,12 @@ def _processor() -> dict[str, Any]:
 def _processor_name() -> str:
     """The name its maker gave it, where the system tells."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = CPU_INFO.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeError):
-        pass
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
@@ -208,7 +213,14 @@ def _megabytes(folders: list[Path]) -> float:
 
 def _size(files: list[Path]) -> float:
     """The size of files in megabytes, to a tenth."""
-    return round(sum(path.stat().st_size for path in files) / 1e6, 1)
+    return round(sum(_bytes(path) for path in files) / 1e6, 1)
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # another process has just renamed it
+        return 0
 
 
 def _clear_cache(options: argparse.Namespace) -> int:
@@ -219,21 +231,18 @@ def _clear_cache(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(f"would remove {len(files)} files of compiled kernels from {root}: {megabytes} MB")
         return 0
-    try:
-        for path in files:
-            path.unlink(missing_ok=True)
-        for folder in folders:
-            if not any(folder.iterdir()):
-                folder.rmdir()
-    except OSError as error:
-        print(f"could not empty {root}: {error}", file=sys.stderr)
-        return 1
+    for path in files:
+        path.unlink(missing_ok=True)
+    for folder in folders:
+        if not any(folder.iterdir()):
+            folder.rmdir()
     print(f"removed {len(files)} files of compiled kernels from {root}: {megabytes} MB freed")
     return 0
 
 
 # --- warmup --------------------------------------------------------------------------------------------------------
 
+BAR = "compiling {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} [{elapsed}]{postfix}"
 NO_FOLDER = (
     "error: compiled kernels cannot be kept: {root} cannot be written. Set NUMBA_CACHE_DIR to a folder that can be "
     "written, for this command and for your programs"
@@ -255,9 +264,9 @@ def _warmup(options: argparse.Namespace) -> int:
     jit.compilation.announced = True  # the progress bar says it
     before, lost, started = jit.compilation.count, jit.compilation.lost, time.perf_counter()
     kinds = (torch.float32, torch.float64) if options.float64 else (torch.float32,)
-    with tqdm([(kind, *piece) for kind in kinds for piece in PIECES.items()], desc="compiling", unit="") as progress:
+    with tqdm([(kind, *piece) for kind in kinds for piece in PIECES.items()], bar_format=BAR) as progress:
         for kind, name, run in progress:
-            progress.set_postfix_str(f"{kind.name} {name}")
+            progress.set_postfix_str(f"{name}, {kind.name}")
             with _default_dtype(kind):
                 run()
     count, seconds = jit.compilation.count - before, time.perf_counter() - started
@@ -316,7 +325,7 @@ def _linear_layers() -> None:
 def _activations() -> None:
     for function in (F.relu6, F.elu, F.selu, F.silu, F.softplus, F.logsigmoid, F.softsign, F.tanhshrink, F.hardtanh):
         _at_both_sizes(function)()
-    torch.zeros(SMALL).sign()
+    F.step(torch.zeros(SMALL))
 
 
 def _softmax() -> None:
@@ -354,20 +363,23 @@ def _reductions() -> None:
                 values.sum(dim)
         for dim in (0, 1, -1):
             _backward(x.mean(dim))
-            _backward(x.max(dim).values)
-            _backward(x.min(dim).values)
-            x.argmax(dim), x.argmin(dim)
+            _backward(x.max(dim)[0])
+            _backward(x.min(dim)[0])
+        for dim in (None, 0, 1, -1):
+            x.argmax(dim)
+            x.argmin(dim)
         _backward(x.mean() + x.max() + x.min() + x.var() + x.norm())
-        x.argmax(), x.argmin()
 
 
 def _random_draws() -> None:
     for shape in (SMALL, LARGE):
-        torch.rand(shape), torch.randn(shape), torch.randint(0, 10, shape)
+        torch.rand(shape)
+        torch.randn(shape)
+        torch.randint(0, 10, shape)
         torch.bernoulli(torch.full(shape, 0.5))
-        x = torch.empty(shape)
-        x.uniform_(-1, 1), x.normal_(), x.bernoulli_(0.5)
-    torch.randperm(60_000), torch.multinomial(torch.ones(10), 3)
+        torch.empty(shape).uniform_(-1, 1).normal_().bernoulli_(0.5)
+    torch.randperm(1000)
+    torch.multinomial(torch.ones(10), 3)
 
 
 def _optimizer(method: Callable[..., Any], **options: Any) -> Callable[[], None]:
