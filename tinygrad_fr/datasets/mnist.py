@@ -90,13 +90,32 @@ class MNIST(Dataset[tuple[Any, Any]]):
         raise RuntimeError(f"Dataset not found. Put the files in {self.raw_folder}; looked for:{looked_for}")
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        image: Any = _as_pil_image(self.data.numpy()[index])
-        target: Any = int(self.targets.numpy()[index])
+        image: Any = _as_pil_image(_array(self.data)[index])
+        target: Any = int(_array(self.targets)[index])
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:
             target = self.target_transform(target)
         return image, target
+
+    def __getbatch__(self, indices: np.ndarray) -> Any:
+        """Images (N, C, H, W) and labels (N,), where the transform is one that changes many images at once."""
+        changed = getattr(type(self.transform), "__batch__", None)
+        if changed is None or self.target_transform is not None or not self._has_plain_items():
+            return NotImplemented
+        images = changed(self.transform, self.data.numpy().take(indices, axis=0))
+        if not isinstance(images, Tensor):
+            return NotImplemented
+        return [images, wrap(self.targets.numpy().take(indices).astype(np.int64, copy=False))]
+
+    def _has_plain_items(self) -> bool:
+        """Whether the items are those of this class, and the data, which users may assign, what was read or alike."""
+        if type(self).__getitem__ is not MNIST.__getitem__ or hasattr(self, "__getitems__"):
+            return False
+        if type(self.data) is not Tensor or type(self.targets) is not Tensor or self.targets.requires_grad:
+            return False
+        images, labels = self.data.detach().numpy(), self.targets.numpy()
+        return images.dtype == np.uint8 and images.ndim == 3 and labels.dtype.kind in "iu" and labels.ndim == 1
 
     def __len__(self) -> int:
         return len(self.data)
@@ -137,6 +156,11 @@ def _read_labels(path: Path, classes: int) -> np.ndarray:
     return labels
 
 
+def _array(values: Any) -> Any:
+    """What is indexed: the array of a Tensor; users may assign arrays and lists too."""
+    return values.numpy() if isinstance(values, Tensor) else values
+
+
 def _as_pil_image(pixels: np.ndarray) -> Any:
     try:
         from PIL import Image
@@ -145,7 +169,7 @@ def _as_pil_image(pixels: np.ndarray) -> Any:
             "the images of a dataset are PIL images, which need Pillow: pip install 'tinygrad_fr[examples]'; "
             "or use its .data and .targets, which do not"
         ) from error
-    return Image.fromarray(pixels)
+    return Image.fromarray(np.asarray(pixels))
 
 
 def _described(transform: Any, head: str) -> list[str]:

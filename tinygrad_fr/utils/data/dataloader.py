@@ -5,13 +5,10 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from ...autograd.device import check_device
-from ...autograd.tensor import wrap
 from ...random import Generator
 from .collate import default_collate, default_convert
-from .dataset import Dataset, IterableDataset, examples, rows
+from .dataset import Dataset, IterableDataset, as_indices, batch_function, examples
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, batches_in, index_batches, new_seed
 from .workers import END, Workers, WorkersHang
 
@@ -34,7 +31,8 @@ class DataLoader(Generic[T]):
     ``worker_init_fn(worker_id)`` runs first in each thread; ``persistent_workers`` keeps the threads from one pass to
     the next. ``pin_memory`` and ``pin_memory_device`` change nothing on the CPU.
 
-    Batches of a TensorDataset, or of a Subset of one, are cut from its arrays at once.
+    A dataset that makes whole batches (``__getbatch__``: TensorDataset, MNIST with the transforms of this package, and
+    Subsets of them) is asked for those, unless there is a ``collate_fn``; the batches are the same, bit for bit.
     """
 
     def __init__(
@@ -119,10 +117,11 @@ class DataLoader(Generic[T]):
             return itertools.repeat(None), list(streams)
         if self.batch_sampler is None:
             return iter(self.sampler), [_FetchOne(self.dataset, collate)] * workers  # type: ignore[arg-type]
-        whole = rows(self.dataset) if collate is default_collate else None
+        one_by_one = _FetchBatch(self.dataset, collate)
+        whole = batch_function(self.dataset) if collate is default_collate else None
         if whole is not None:
-            return index_batches(self.batch_sampler), [_FetchRows(*whole)] * workers
-        return iter(self.batch_sampler), [_FetchBatch(self.dataset, collate)] * workers
+            return index_batches(self.batch_sampler), [_FetchWhole(whole, one_by_one)] * workers
+        return iter(self.batch_sampler), [one_by_one] * workers
 
     def _iterate_with_workers(self) -> Iterator[Any]:
         seed = new_seed(self.generator)
@@ -147,19 +146,6 @@ class DataLoader(Generic[T]):
 # Ways to fetch one batch.
 
 
-class _FetchRows:
-    """Batches of the rows of whole arrays."""
-
-    def __init__(self, arrays: tuple[np.ndarray, ...], indices: np.ndarray | None):
-        self.arrays = arrays
-        self.indices = indices
-
-    def __call__(self, batch: np.ndarray) -> list[Any]:
-        if self.indices is not None:
-            batch = self.indices[batch]
-        return [wrap(array.take(batch, axis=0)) for array in self.arrays]
-
-
 class _FetchBatch:
     """Batches of examples that a dataset gives one by one."""
 
@@ -169,6 +155,21 @@ class _FetchBatch:
 
     def __call__(self, batch: list) -> Any:
         return self.collate(examples(self.dataset, batch))
+
+
+class _FetchWhole:
+    """Batches that a dataset makes at once, or where it cannot, of examples one by one."""
+
+    def __init__(self, whole: Callable[[Any], Any], one_by_one: _FetchBatch):
+        self.whole = whole
+        self.one_by_one = one_by_one
+
+    def __call__(self, batch: Any) -> Any:
+        indices = as_indices(batch)
+        if indices is None:
+            return self.one_by_one(batch)
+        made = self.whole(indices)
+        return self.one_by_one(indices.tolist()) if made is NotImplemented else made
 
 
 class _FetchOne:

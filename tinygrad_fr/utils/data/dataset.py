@@ -4,22 +4,29 @@ import bisect
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from ...autograd import Tensor
+from ...autograd.tensor import wrap
 from ...random import Generator
 from .sampler import permutation
 
 T = TypeVar("T")
 
+_INTEGERS = {int, np.int64, np.int32}  # and not bool, which as an index means something else
+
 
 class Dataset(Generic[T]):
     """A map from an index to an example. Subclasses write ``__getitem__``, and ``__len__`` for most samplers.
 
-    A subclass may add ``__getitems__(indices)``, which gives the examples of a whole batch as a list.
+    A subclass may add ``__getitems__(indices)``, which gives the examples of a whole batch as a list; and
+    ``__getbatch__(indices)``, which makes the batch itself of an array (N,) of integers: what `default_collate` would
+    make of the examples, bit for bit. It may give NotImplemented, then they are fetched and joined one by one; which a
+    class must do for subclasses that have examples of their own.
     """
 
     def __getitem__(self, index: Any) -> T:
@@ -52,6 +59,13 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)  # type: ignore[index]
+
+    def __getbatch__(self, indices: np.ndarray) -> Any:
+        if type(self) is not TensorDataset or not self.tensors:
+            return NotImplemented
+        if any(type(tensor) is not Tensor or tensor.requires_grad for tensor in self.tensors):
+            return NotImplemented  # a gradient flows back through indexing
+        return [wrap(tensor.numpy().take(indices, axis=0)) for tensor in self.tensors]
 
     def __len__(self) -> int:
         return self.tensors[0].shape[0]
@@ -170,19 +184,32 @@ def _sizes_of_fractions(total: int, fractions: Sequence[int | float]) -> list[in
     return sizes
 
 
-def rows(dataset: Dataset) -> tuple[tuple[np.ndarray, ...], np.ndarray | None] | None:
-    """The arrays of a TensorDataset, or of a Subset of one, and which of their rows are meant (None for all).
-
-    None for any other dataset, and where a gradient is to flow back to the tensors: those go example by example.
-    """
+def batch_function(dataset: Any) -> Callable[[np.ndarray], Any] | None:
+    """What makes a whole batch of an array of indices, or NotImplemented for some; None if nothing does."""
     if type(dataset) is Subset:
-        inner = rows(dataset.dataset)
-        if inner is None:
-            return None
-        indices = np.asarray(dataset.indices, np.int64)
-        return inner[0], indices if inner[1] is None else inner[1][indices]
-    if type(dataset) is not TensorDataset or not dataset.tensors:
+        inner, indices = batch_function(dataset.dataset), as_indices(dataset.indices)
+        return None if inner is None or indices is None else _OfSubset(inner, indices)
+    method = getattr(type(dataset), "__getbatch__", None)
+    return None if method is None else partial(method, dataset)
+
+
+class _OfSubset:
+    """The batch function of a Subset."""
+
+    def __init__(self, inner: Callable[[np.ndarray], Any], indices: np.ndarray):
+        self.inner = inner
+        self.indices = indices
+
+    def __call__(self, batch: np.ndarray) -> Any:
+        return self.inner(self.indices[batch])
+
+
+def as_indices(batch: Any) -> np.ndarray | None:
+    """Indices as an array (N,) of integers; None where they are anything else that a dataset may understand."""
+    if isinstance(batch, (np.ndarray, Tensor)):
+        array = np.asarray(batch)
+    elif isinstance(batch, (list, tuple, range)) and set(map(type, batch)) <= _INTEGERS:
+        array = np.array(batch)
+    else:
         return None
-    if any(type(tensor) is not Tensor or tensor.requires_grad for tensor in dataset.tensors):
-        return None
-    return tuple(tensor.numpy() for tensor in dataset.tensors), None
+    return array if array.ndim == 1 and array.dtype.kind == "i" else None

@@ -164,11 +164,11 @@ def batches_in(size: int, batch_size: int, drop_last: bool) -> int:
 _INDEX_SAMPLERS = (SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
-def index_batches(batch_sampler: Any) -> Iterator[np.ndarray]:
-    """The batches of any batch sampler as index arrays, cut from one array where our own samplers make them."""
+def index_batches(batch_sampler: Any) -> Iterator[Any]:
+    """The batches of any batch sampler: as arrays, cut from a single one, where our own samplers make them."""
     sampler: Any = batch_sampler.sampler if type(batch_sampler) is BatchSampler else None
     if type(sampler) not in _INDEX_SAMPLERS:
-        yield from (np.asarray(batch, np.int64) for batch in batch_sampler)
+        yield from batch_sampler
         return
     size = batch_sampler.batch_size
     indices = sampler.index_array()

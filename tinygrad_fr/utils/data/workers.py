@@ -106,12 +106,12 @@ class Workers:
                 sent += 1
             if received == sent:
                 return
-            worker, value, error = self._receive(current, received, arrived, timeout, in_order)
+            worker, *value, error = self._receive(current, received, arrived, timeout, in_order)
             received += 1
             if error is not None:
                 raise error
-            if value is not END:
-                yield value
+            if value[0] is not END:
+                yield value.pop()  # kept here no longer: the batch is freed when the program drops it
             elif worker in live:
                 live.remove(worker)
 
