@@ -69,7 +69,7 @@ def test_help(arguments, capsys):
 @pytest.fixture
 def data_folder(tmp_path, monkeypatch):
     folder = tmp_path / "data of mine"
-    monkeypatch.setattr(datasets, "default_root", lambda: folder, raising=False)
+    monkeypatch.setattr(datasets, "default_root", lambda: folder)
     return folder
 
 
@@ -96,7 +96,7 @@ def test_info_as_json(cache, data_folder, capsys):
         "stale versions": 1,
         "megabytes of stale versions": 1.6,
     }
-    assert found["data"] == {"folder": str(data_folder), "mnist": False}
+    assert found["data"] == {"folder": str(data_folder), "MNIST": False, "FashionMNIST": False}
 
 
 def test_info_as_text_says_the_same(cache, data_folder, capsys, monkeypatch):
@@ -119,10 +119,18 @@ def test_info_of_what_is_missing(cache, data_folder, capsys, monkeypatch):
     assert " -\n" in printed
 
 
+def test_info_in_a_process_of_its_own(tmp_path):
+    printed = run("info", "--json", TINYGRAD_FR_DATA=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path))
+    assert printed.returncode == 0, printed.stderr
+    found = json.loads(printed.stdout)
+    assert found["data"]["folder"] == str(tmp_path)
+    assert found["kernel cache"]["folder"] == str(tmp_path / "tinygrad_fr")
+
+
 @pytest.mark.skipif("TINYGRAD_FR_DATA" not in os.environ, reason="TINYGRAD_FR_DATA names no folder with MNIST")
 def test_info_finds_mnist(cache, monkeypatch):
-    monkeypatch.setattr(datasets, "default_root", lambda: Path(os.environ["TINYGRAD_FR_DATA"]), raising=False)
-    assert command_line.facts()["data"]["mnist"] is True
+    monkeypatch.setattr(datasets, "default_root", lambda: Path(os.environ["TINYGRAD_FR_DATA"]))
+    assert command_line.facts()["data"]["MNIST"] is True
 
 
 def test_info_lists_every_library_the_package_needs():

@@ -144,10 +144,14 @@ def _kernel_cache() -> dict[str, Any]:
 
 
 def _data() -> dict[str, Any]:
-    from .datasets import MNIST, default_root
+    from . import datasets
 
-    root = default_root()
-    return {"folder": str(root), "mnist": _is_there(MNIST, root)}
+    root = datasets.default_root()
+    return {
+        "folder": str(root),
+        "MNIST": _is_there(datasets.MNIST, root),
+        "FashionMNIST": _is_there(datasets.FashionMNIST, root),
+    }
 
 
 def _is_there(dataset: Any, root: Any) -> bool:
