@@ -100,10 +100,11 @@ def jax_cross_entropy(x: Any, y: Any) -> Any:
     return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1).mean()
 
 
-def jax_adam(parameters: Any, m: Any, v: Any, count: Any, gradients: Any, lr: float) -> tuple[Any, Any, Any, Any]:
-    """One step on lists of arrays; gives (parameters, m, v, count)."""
+def jax_adam(state: Any, gradients: Any, lr: float) -> Any:
+    """One step on (parameters, m, v, count), lists of arrays and a number; gives the same anew."""
     import jax.numpy as jnp
 
+    parameters, m, v, count = state
     count = count + 1
     step_size = lr / (1 - BETA1**count)
     correction = 1 / jnp.sqrt(1 - BETA2**count)
@@ -115,7 +116,7 @@ def jax_adam(parameters: Any, m: Any, v: Any, count: Any, gradients: Any, lr: fl
     return parameters, m, v, count
 
 
-def jax_start(parameters: Arrays) -> tuple[Any, Any, Any, Any]:
+def jax_start(parameters: Arrays) -> Any:
     """The state before the first step: (parameters, m, v, count)."""
     import jax.numpy as jnp
 
@@ -134,7 +135,7 @@ def jax_net_step(lr: float) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
 
     def step(state: Any, x: Any, y: Any) -> tuple[Any, Any]:
         loss, gradients = jax.value_and_grad(loss_of)(state[0], x, y)
-        return jax_adam(*state, gradients, lr), loss
+        return jax_adam(state, gradients, lr), loss
 
     return jax.jit(step, donate_argnums=0)
 

@@ -88,4 +88,5 @@ def scikit_learn_net(hidden: int, batch: int, lr: float) -> Any:
     """The same net: one hidden layer with ReLU, Adam, no penalty on the weights."""
     from sklearn.neural_network import MLPClassifier
 
-    return MLPClassifier((hidden,), alpha=0, batch_size=batch, learning_rate_init=lr, random_state=0)
+    options: Any = {"alpha": 0, "batch_size": batch, "learning_rate_init": lr, "random_state": 0}
+    return MLPClassifier((hidden,), **options)

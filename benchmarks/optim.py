@@ -111,4 +111,4 @@ def _jax_momentum(state: Any, gradients: Any) -> Any:
 
 
 def _jax_adam(state: Any, gradients: Any) -> Any:
-    return by_hand.jax_adam(*state, gradients, LR)
+    return by_hand.jax_adam(state, gradients, LR)

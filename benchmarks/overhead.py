@@ -17,8 +17,7 @@ def cases(library: str) -> dict[str, Callable[[], Any]]:
 
         return {SCALAR_CHAIN: scalar_chain(Value(2.0))}
     if library == "mygrad":
-        import mygrad
-
+        mygrad = importlib.import_module(library)
         s, x, y = mygrad.tensor(2.0), mygrad.tensor([1.0] * 8), mygrad.tensor([1.0] * 8)
         return {SCALAR_CHAIN: scalar_chain(s), "x + y, 8 floats": lambda: x + y, "x * y, 8 floats": lambda: x * y}
     return torch_cases(importlib.import_module(library))

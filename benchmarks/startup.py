@@ -1,4 +1,4 @@
-"""What a fresh Python process takes, from its start to its end: importing, a first gradient, a first trained batch.
+"""What a fresh Python process takes, from start to end: importing, a gradient of scalars, a first trained batch.
 
 Compiled kernels come from the cache on disk, which the first run, not counted, has filled.
 """
@@ -30,17 +30,17 @@ IMPORT_ALL = {
 FIRST_GRADIENT = {
     "tinygrad_fr": """
 import tinygrad_fr as torch
-x = torch.rand(8, requires_grad=True)
-(x * x).sum().backward()
+x = torch.tensor(3.0, requires_grad=True)
+(x * x).backward()
 """,
     "torch": """
 import torch
-x = torch.rand(8, requires_grad=True)
-(x * x).sum().backward()
+x = torch.tensor(3.0, requires_grad=True)
+(x * x).backward()
 """,
     "jax": """
-import jax, jax.numpy
-jax.grad(lambda x: (x * x).sum())(jax.numpy.ones(8)).block_until_ready()
+import jax
+jax.grad(lambda x: x * x)(3.0).block_until_ready()
 """,
 }
 READ = {
@@ -85,7 +85,7 @@ def cases(library: str) -> dict[str, Callable[[], Any]]:
     programs = {
         "import": IMPORT,
         "import with layers and optimisers": IMPORT_ALL,
-        "import, first gradient": FIRST_GRADIENT,
+        "import, gradient of x * x": FIRST_GRADIENT,
     }
     found = {name: process(codes[library]) for name, codes in programs.items() if library in codes}
     files = data.compressed_files()

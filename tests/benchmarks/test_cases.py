@@ -1,0 +1,236 @@
+"""Every benchmark runs, on small sizes, and the libraries that are installed compute the same things."""
+
+import gzip
+import importlib
+import pkgutil
+import struct
+
+import numpy as np
+import pytest
+
+import benchmarks
+from benchmarks import NAMES, activations, by_hand, data, epoch, libraries, matmul, mlp, optim, overhead, softmax_ce
+from benchmarks import startup as startup_benchmark
+
+MODULES = {name: importlib.import_module(f"benchmarks.{name}") for name in NAMES}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Sizes that take no time, rates at which a step shows, and a little learnable data."""
+    monkeypatch.setattr(matmul, "LAYER", (4, 9, 5))
+    monkeypatch.setattr(matmul, "SQUARES", (3, 8))
+    monkeypatch.setattr(activations, "SIZES", (7, 40))
+    monkeypatch.setattr(softmax_ce, "SIZES", ((5, 3), (4, 20)))
+    monkeypatch.setattr(optim, "SHAPES", {"two arrays": [(3, 4), (5,)]})
+    monkeypatch.setattr(optim, "LR", 0.01)
+    monkeypatch.setattr(mlp, "NETS", ((16, 8), (12, 1)))
+    monkeypatch.setattr(mlp, "LR", 0.01)
+    monkeypatch.setattr(epoch, "HIDDEN", 16)
+    monkeypatch.setattr(epoch, "LR", 0.01)
+    monkeypatch.setattr(data, "training_images", few_images)
+    monkeypatch.setattr(data, "compressed_files", lambda: None)
+
+
+def few_images():
+    """200 images of noise, in which a bright row of pixels says the class."""
+    generator = np.random.default_rng(0)
+    images, labels = generator.standard_normal((200, 784), np.float32), generator.integers(0, 10, 200)
+    for image, label in zip(images, labels, strict=True):
+        image[label * 28 : (label + 1) * 28] += 3
+    return images, labels, "few images"
+
+
+def installed(module):
+    return libraries.installed(module.LIBRARIES)
+
+
+def values(result):
+    """What a timed function returns, as NumPy arrays."""
+    many = isinstance(result, (list, tuple))
+    return [np.asarray(each.detach() if hasattr(each, "detach") else each) for each in (result if many else [result])]
+
+
+def assert_all_agree(module, expected, calls=1, without=(), rtol=1e-4, atol=1e-5):
+    """Each library's functions, called so many times, return what ``expected`` gives for the case."""
+    for library in installed(module):
+        if library in without:
+            continue
+        for case, run in module.cases(library).items():
+            for _ in range(calls):
+                result = run()
+            for got, wanted in zip(values(result), expected[case], strict=True):
+                np.testing.assert_allclose(got, wanted, rtol, atol, err_msg=f"{library}: {case}")
+
+
+def of_numpy(module, calls=1):
+    expected = {}
+    for case, run in module.cases("numpy").items():
+        for _ in range(calls):
+            result = run()
+        expected[case] = [each.copy() for each in values(result)]
+    return expected
+
+
+# --- the list of benchmarks --------------------------------------------------------------------------------------
+
+
+def test_names_are_the_modules_that_are_benchmarks():
+    found = [each.name for each in pkgutil.iter_modules(benchmarks.__path__) if not each.name.startswith("_")]
+    with_cases = {name for name in found if hasattr(importlib.import_module(f"benchmarks.{name}"), "cases")}
+    assert with_cases == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_benchmark_says_what_the_harness_needs(name):
+    module = MODULES[name]
+    assert module.TITLE
+    assert module.LIBRARIES[0] == libraries.OURS
+    assert set(module.LIBRARIES) <= set(libraries.BY_LABEL)
+    assert set(module.THREADS) <= {1, 2}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_case_of_a_library_is_one_of_ours(name):
+    module = MODULES[name]
+    ours = set(module.cases(libraries.OURS))
+    assert ours
+    for library in installed(module):
+        assert set(module.cases(library)) <= ours
+
+
+# --- the same results --------------------------------------------------------------------------------------------
+
+
+def test_matmul_multiplies():
+    assert_all_agree(matmul, of_numpy(matmul))
+    case, run = next(iter(matmul.cases("numpy").items()))
+    assert case == "4x9x5"
+    assert run().shape == (4, 5)
+
+
+def test_matmul_names_its_sizes_and_layouts():
+    for case, run in matmul.cases(libraries.OURS).items():
+        rows, _, columns = map(int, case.split()[0].split("x"))
+        assert run().shape == (rows, columns)
+
+
+def test_activations_are_what_they_are_called():
+    functions = {"relu": lambda x: np.maximum(x, 0), "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+    functions.update(tanh=np.tanh, exp=np.exp)
+    generator = np.random.default_rng(0)
+    expected = {}
+    arrays = {size: generator.standard_normal(size, np.float32).astype(np.float64) for size in activations.SIZES}
+    for name, function in functions.items():
+        expected.update({f"{name}, {size:,} floats": [function(x)] for size, x in arrays.items()})
+    assert_all_agree(activations, expected)
+
+
+def test_softmax_cross_entropy_has_one_loss_and_one_gradient():
+    assert_all_agree(softmax_ce, of_numpy(softmax_ce))
+
+
+def test_the_numpy_cross_entropy_is_its_formula():
+    x, y = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]]), np.array([1, 0])
+    loss, g = by_hand.numpy_cross_entropy(x, y)
+    p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    assert loss == pytest.approx(-np.log(p[[0, 1], y]).mean())
+    np.testing.assert_allclose(g, (p - np.eye(3)[y]) / 2)
+
+
+def test_optimisers_take_the_same_steps():
+    assert_all_agree(optim, of_numpy(optim, calls=3), calls=3)
+
+
+def test_an_optimiser_moves_the_parameters():
+    for run in optim.cases(libraries.OURS).values():
+        before = [each.copy() for each in values(run())]
+        after = values(run())
+        assert all((a != b).any() for a, b in zip(before, after, strict=True))
+
+
+def test_the_net_has_the_same_losses_everywhere():
+    assert_all_agree(mlp, of_numpy(mlp, calls=4), calls=4, without=("scikit-learn",), rtol=1e-3)
+
+
+@pytest.mark.parametrize("library", [each for each in mlp.LIBRARIES if libraries.BY_LABEL[each].is_installed])
+def test_a_training_step_lowers_the_loss(library):
+    for run in mlp.cases(library).values():
+        losses = [float(values(run())[0]) for _ in range(20)]
+        assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("library", [each for each in epoch.LIBRARIES if libraries.BY_LABEL[each].is_installed])
+def test_an_epoch_learns_and_the_loader_gives_every_batch(library):
+    train, *loaders = epoch.cases(library).items()
+    assert train[0] == "few images"
+    limit = 2.1 if library == "scikit-learn" else 1.5  # its loss is the mean of the epoch; at the start it is 2.3
+    assert float(values(train[1]())[0]) < limit
+    for case, load in loaders:
+        assert case == "few images, loading only"
+        x, y = values(load())
+        assert (x.shape, y.shape) == ((200 % 64, 784), (200 % 64,))
+
+
+def test_the_libraries_with_a_loader_are_timed_loading():
+    assert {len(epoch.cases(each)) for each in (libraries.OURS, "numpy")} == {2}
+
+
+@pytest.mark.parametrize("library", [each for each in overhead.LIBRARIES if libraries.BY_LABEL[each].is_installed])
+def test_small_ops_run(library):
+    for run in overhead.cases(library).values():
+        run()
+
+
+# --- fresh processes ---------------------------------------------------------------------------------------------
+
+
+def write_idx(path, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+    return path
+
+
+def test_a_fresh_process_trains_its_first_batch(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    images = write_idx(tmp_path / "images.gz", generator.integers(0, 256, (70, 28, 28), np.uint8))
+    labels = write_idx(tmp_path / "labels.gz", generator.integers(0, 10, 70).astype(np.uint8))
+    monkeypatch.setattr(data, "compressed_files", lambda: (images, labels))
+    cases = startup_benchmark.cases(libraries.OURS)
+    assert list(cases)[-1] == "MNIST's .gz files, first trained batch"
+    for run in cases.values():
+        run()
+
+
+def test_a_process_that_fails_is_an_error():
+    with pytest.raises(startup_benchmark.subprocess.CalledProcessError):
+        startup_benchmark.process("raise SystemExit(3)")()
+
+
+# --- data --------------------------------------------------------------------------------------------------------
+
+read_training_images, find_compressed_files = data.training_images, data.compressed_files  # before they are replaced
+
+
+def test_random_images_are_called_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_FR_DATA", str(tmp_path))
+    monkeypatch.setattr(data, "COUNT", 12)
+    x, y, name = read_training_images()
+    assert name == "random images, 12"
+    assert (x.shape, x.dtype, y.shape, y.dtype) == ((12, 784), np.float32, (12,), np.int64)
+    assert find_compressed_files() is None
+
+
+def test_mnist_is_standardised(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_FR_DATA", str(tmp_path))
+    generator = np.random.default_rng(0)
+    write_idx(tmp_path / "train-images-idx3-ubyte.gz", generator.integers(0, 256, (30, 28, 28), np.uint8))
+    write_idx(tmp_path / "train-labels-idx1-ubyte.gz", generator.integers(0, 10, 30).astype(np.uint8))
+    x, y, name = read_training_images()
+    assert name == "MNIST, 30 images"
+    assert (x.shape, x.dtype, y.dtype) == ((30, 784), np.float32, np.int64)
+    assert x.mean() == pytest.approx(0, abs=1e-5)
+    assert x.std() == pytest.approx(1, abs=1e-5)
+    assert find_compressed_files() == tuple(
+        tmp_path / f"train-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1")
+    )
