@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_fr.autograd import Tensor
-from tinygrad_fr.datasets import MNIST
+from tinygrad_fr.datasets import MNIST, FashionMNIST, default_root
 
 IMAGES = (np.arange(5 * 28 * 28) % 251).astype(np.uint8).reshape(5, 28, 28)
 LABELS = np.array([5, 0, 4, 9, 2], np.uint8)
@@ -35,7 +35,7 @@ def write_mnist(folder, images=IMAGES, labels=LABELS, train=True, packed=False):
 @pytest.mark.parametrize("root", [str, Path])
 def test_finds_the_files(tmp_path, packed, folder, train, root):
     write_mnist(tmp_path / folder, train=train, packed=packed)
-    digits = MNIST(root(tmp_path), train=train, download=True)
+    digits = MNIST(root(tmp_path), train=train)
     assert isinstance(digits.data, Tensor)
     np.testing.assert_array_equal(digits.data.numpy(), IMAGES)
     np.testing.assert_array_equal(digits.targets.numpy(), LABELS)
@@ -96,6 +96,45 @@ def test_repr_is_torchvisions(tmp_path):
     assert MNIST(tmp_path).class_to_idx["7 - seven"] == 7
 
 
+def test_the_default_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_FR_DATA", str(tmp_path))
+    assert default_root() == tmp_path
+    write_mnist(tmp_path)
+    assert MNIST().root == tmp_path
+    np.testing.assert_array_equal(MNIST().targets.numpy(), LABELS)
+    monkeypatch.setenv("TINYGRAD_FR_DATA", os.path.join("~", "digits"))
+    assert default_root() == Path.home() / "digits"
+    monkeypatch.setenv("TINYGRAD_FR_DATA", "")
+    assert default_root().parts[-2:] == ("tinygrad_fr", "data")
+
+
+def test_fashion_is_never_read_from_the_files_of_mnist(tmp_path):
+    for folder in ("", "MNIST/raw"):
+        write_mnist(tmp_path / folder)
+    with pytest.raises(RuntimeError, match="Dataset not found") as error:
+        FashionMNIST(tmp_path)
+    assert str(tmp_path / "FashionMNIST" / "raw" / NAMES[True][0]) in str(error.value)
+    write_mnist(tmp_path / "FashionMNIST/raw", labels=LABELS[::-1].copy())
+    clothes = FashionMNIST(tmp_path)
+    np.testing.assert_array_equal(clothes.targets.numpy(), LABELS[::-1])
+    np.testing.assert_array_equal(MNIST(tmp_path).targets.numpy(), LABELS)
+    assert clothes.class_to_idx["Ankle boot"] == 9
+    assert repr(clothes).startswith("Dataset FashionMNIST\n    Number of datapoints: 5\n")
+
+
+def test_data_and_targets_may_be_assigned(tmp_path):
+    pytest.importorskip("PIL")
+    write_mnist(tmp_path)
+    digits = MNIST(tmp_path)
+    chosen = digits.targets > 3
+    digits.data, digits.targets = digits.data[chosen], digits.targets[chosen]
+    assert [label for _, label in digits] == [5, 4, 9]
+    np.testing.assert_array_equal(np.asarray(digits[1][0]), IMAGES[2])
+    digits.data, digits.targets = IMAGES, [1, 2, 3, 4, 5]
+    assert digits[3][1] == 4
+    np.testing.assert_array_equal(np.asarray(digits[3][0]), IMAGES[3])
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Errors.
 
@@ -106,8 +145,7 @@ def test_missing_files_are_listed(tmp_path):
     for name in NAMES[False]:
         for place in (tmp_path / "MNIST/raw" / name, tmp_path / f"{name}.gz"):
             assert str(place) in str(error.value)
-    with pytest.raises(NotImplementedError, match=r"download.*MNIST.raw"):
-        MNIST(tmp_path, download=True)
+    assert "download=True" in str(error.value)
 
 
 BAD = [
@@ -130,7 +168,7 @@ def test_a_damaged_file_is_named(tmp_path):
     write_mnist(tmp_path, packed=True)
     path = tmp_path / (NAMES[True][0] + ".gz")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=path.name):
+    with pytest.raises(ValueError, match=rf"{path.name}: .*Delete the damaged file, then download=True"):
         MNIST(tmp_path)
 
 

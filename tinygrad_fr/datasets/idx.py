@@ -37,7 +37,7 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
         try:
             return _parse(Unpacked(file), path)
         except (EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: the gzip compression is damaged ({error}); fetch the file again") from error
+            raise ValueError(f"{path}: the gzip compression is damaged ({error})") from error
 
 
 class Unpacked:

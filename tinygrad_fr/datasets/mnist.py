@@ -1,4 +1,4 @@
-"""MNIST: 70,000 handwritten digits of 28 by 28 pixels (LeCun, Cortes and Burges)."""
+"""MNIST: 70,000 handwritten digits of 28 by 28 pixels (LeCun, Cortes and Burges); and Fashion-MNIST, in its form."""
 
 import os
 from collections.abc import Callable
@@ -9,18 +9,30 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.tensor import wrap
+from ..kernels import _folders
 from ..utils.data import Dataset
 from . import idx
+
+
+def default_root() -> Path:
+    """Where datasets are kept: the folder that the variable TINYGRAD_FR_DATA names, else one in the user's cache."""
+    named = os.environ.get("TINYGRAD_FR_DATA")
+    return Path(named).expanduser() if named else _folders.user_cache() / "tinygrad_fr" / "data"
 
 
 class MNIST(Dataset[tuple[Any, Any]]):
     """Handwritten digits: (image, label) pairs, 60,000 to train and 10,000 to test.
 
-    The four files are looked for in ``root/MNIST/raw`` and in ``root``, plain or with ``.gz``. An image is a
-    ``PIL.Image`` as ``transform`` receives it, the label an int as ``target_transform`` receives it. ``data`` (N, 28,
-    28) uint8 and ``targets`` (N,) int64 are all of them as Tensors.
+    The four files are looked for in ``root/MNIST/raw`` and in ``root``, plain or with ``.gz``; ``root`` is
+    `default_root()` unless given. ``download`` fetches those of the four that are in neither from ``mirrors``, a list
+    of addresses that may be assigned, into ``root/MNIST/raw`` and checks what came by its SHA-256. Files that are there
+    are read as they are, never replaced: a damaged one is an error that names it, to be deleted by hand.
 
-    RuntimeError: the files are not there; ValueError: one of them is damaged, or they do not belong together.
+    An image is a ``PIL.Image`` as ``transform`` receives it, the label an int as ``target_transform`` receives it.
+    ``data`` (N, 28, 28) uint8 and ``targets`` (N,) int64 are all of them as Tensors.
+
+    RuntimeError: the files are not there, or no mirror has them; ValueError: one of them is damaged, or they do not
+    belong together; OSError: they cannot be read, or not be written when downloading.
     """
 
     classes: ClassVar[list[str]] = [
@@ -35,6 +47,33 @@ class MNIST(Dataset[tuple[Any, Any]]):
         "8 - eight",
         "9 - nine",
     ]
+    mirrors: ClassVar[list[str]] = [
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ]
+    # name, SHA-256 of the file as the mirrors have it, and of what it unpacks to: it may have been compressed anew
+    resources: ClassVar[list[tuple[str, ...]]] = [
+        (
+            "train-images-idx3-ubyte.gz",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        (
+            "t10k-images-idx3-ubyte.gz",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        (
+            "t10k-labels-idx1-ubyte.gz",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ]
     file_names = (
         ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
         ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -45,23 +84,19 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None = None,
         train: bool = True,
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
         download: bool = False,
     ):
-        self.root = os.path.expanduser(root) if isinstance(root, str) else root
+        self.root = os.path.expanduser(root) if isinstance(root, str) else default_root() if root is None else root
         self.train = train
         self.transform = transform
         self.target_transform = target_transform
-        images_path, labels_path = self._find_files(download)
-        images, labels = _read_images(images_path), _read_labels(labels_path, len(self.classes))
-        if len(images) != len(labels):
-            raise ValueError(
-                f"{images_path} holds {len(images)} images but {labels_path} holds {len(labels)} labels; "
-                "expected one label for each image"
-            )
+        if download:
+            self.download()
+        images, labels = self._read()
         self.data = wrap(images)
         self.targets = wrap(labels.astype(np.int64))
 
@@ -75,19 +110,51 @@ class MNIST(Dataset[tuple[Any, Any]]):
         """The label of each class name."""
         return {name: i for i, name in enumerate(self.classes)}
 
-    def _find_files(self, download: bool) -> list[Path]:
+    def download(self) -> None:
+        """Fetch those of the four files that are not there, each from the first mirror that has it."""
+        missing = [each for each in self.resources if self._find(each[0].removesuffix(".gz")) is None]
+        if missing:
+            from .download import download
+
+            download(missing, self.mirrors, self.raw_folder)
+
+    def _read(self) -> tuple[np.ndarray, np.ndarray]:
         """The images and the labels of this half of the data."""
-        places = [_places(Path(self.raw_folder), Path(self.root), name) for name in self.file_names[not self.train]]
-        found = [next((place for place in each if place.is_file()), None) for each in places]
-        missing = [place for each, file in zip(places, found, strict=True) if file is None for place in each]
-        if not missing:
-            return [file for file in found if file is not None]
-        looked_for = "".join(f"\n  {place}" for place in missing)
-        if download:
-            raise NotImplementedError(
-                f"download=True is not supported yet. Put the files in {self.raw_folder}; looked for:{looked_for}"
+        images_path, labels_path = self._found_files()
+        try:
+            images, labels = _read_images(images_path), _read_labels(labels_path, len(self.classes))
+            if len(images) != len(labels):
+                raise ValueError(
+                    f"{images_path} holds {len(images)} images but {labels_path} holds {len(labels)} labels; "
+                    "expected one label for each image"
+                )
+        except ValueError as error:
+            raise ValueError(f"{error}. Delete the damaged file, then download=True fetches it again") from error
+        return images, labels
+
+    def _found_files(self) -> list[Path]:
+        names = self.file_names[not self.train]
+        found = [self._find(name) for name in names]
+        missing = [
+            place for name, file in zip(names, found, strict=True) if file is None for place in self._places(name)
+        ]
+        if missing:
+            looked_for = "".join(f"\n  {place}" for place in missing)
+            raise RuntimeError(
+                "Dataset not found. You can use download=True to download it, or put the files in "
+                f"{self.raw_folder}; looked for:{looked_for}"
             )
-        raise RuntimeError(f"Dataset not found. Put the files in {self.raw_folder}; looked for:{looked_for}")
+        return [file for file in found if file is not None]
+
+    def _find(self, name: str) -> Path | None:
+        return next((place for place in self._places(name) if place.is_file()), None)
+
+    def _places(self, name: str) -> list[Path]:
+        """The files that ``name`` may be, plain or compressed, in the order of preference."""
+        return [folder / (name + ending) for folder in self._search_folders() for ending in ("", ".gz")]
+
+    def _search_folders(self) -> list[Path]:
+        return [Path(self.raw_folder), Path(self.root)]
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         image: Any = _as_pil_image(_array(self.data)[index])
@@ -133,8 +200,38 @@ class MNIST(Dataset[tuple[Any, Any]]):
         return "\n".join(lines)
 
 
-def _places(raw_folder: Path, root: Path, name: str) -> list[Path]:
-    return [folder / (name + ending) for folder in (raw_folder, root) for ending in ("", ".gz")]
+class FashionMNIST(MNIST):
+    """Images of clothing in place of digits (Xiao, Rasul and Vollgraf, 2017), else as `MNIST`.
+
+    The names of the files are those of MNIST. So that the one is never read as the other, they are looked for in
+    ``root/FashionMNIST/raw`` only.
+    """
+
+    classes: ClassVar[list[str]] = [
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ]
+    mirrors: ClassVar[list[str]] = [
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ]
+    resources: ClassVar[list[tuple[str, ...]]] = [
+        ("train-images-idx3-ubyte.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        ("train-labels-idx1-ubyte.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        ("t10k-images-idx3-ubyte.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        ("t10k-labels-idx1-ubyte.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    ]
+
+    def _search_folders(self) -> list[Path]:
+        return [Path(self.raw_folder)]
 
 
 def _read_images(path: Path) -> np.ndarray:
