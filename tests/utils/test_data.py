@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections import namedtuple
 
 import numpy as np
@@ -336,6 +337,102 @@ def test_shuffled_batches_of_tensors_are_those_of_single_examples():
                 assert x.tolist() == x2.tolist()
                 assert y.tolist() == y2.tolist()
                 assert x.dtype == x2.dtype
+
+
+class Numbered(Dataset):
+    """Makes whole batches itself, but not of indices beyond ``last``; counts them."""
+
+    def __init__(self, last=100):
+        self.last = last
+        self.whole = self.single = 0
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        self.single += 1
+        return index, -float(index)
+
+    def __getbatch__(self, indices):
+        assert indices.dtype == np.int64
+        if indices.max() > self.last:
+            return NotImplemented
+        self.whole += 1
+        return [torch.from_numpy(indices.copy()), torch.from_numpy(-indices.astype(np.float64))]
+
+
+def test_a_dataset_that_makes_whole_batches():
+    data = Numbered()
+    assert numbers(DataLoader(data, 4)) == [[0, -1, -2, -3], [-4, -5, -6, -7], [-8, -9]]
+    assert numbers(DataLoader(data, 4, num_workers=2)) == numbers(DataLoader(data, 4))
+    assert sorted(y for batch in numbers(DataLoader(data, 3, shuffle=True)) for y in batch) == list(range(-9, 1))
+    assert numbers(DataLoader(data, batch_sampler=[np.array([3, 1], np.int32)])) == [[-3, -1]]
+    assert numbers(DataLoader(Subset(Subset(data, [5, 6, 7]), torch.tensor([2, 0])), 2)) == [[-7, -5]]
+    assert data.single == 0
+    assert data.whole == 3 * 3 + 4 + 1 + 1
+    assert next(iter(DataLoader(data, 4, collate_fn=len))) == 4
+    assert next(iter(DataLoader(data, None))) == [0, 0]
+    assert (data.whole, data.single) == (15, 5)
+
+
+def test_batches_that_a_dataset_does_not_make_are_fetched_one_by_one():
+    data = Numbered(last=5)
+    batches = list(DataLoader(data, 4))
+    assert [batch[0].tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert all(batch[1].dtype == torch.float64 for batch in batches)
+    assert (data.whole, data.single) == (1, 6)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [3, 1],
+        [-1],
+        (2, 2),
+        [np.int64(3), np.int32(1), 0],
+        np.array([4, 0]),
+        torch.tensor([4, 0]),
+        [torch.tensor(4), torch.tensor(0)],
+        [True, True],
+        [np.True_],
+        [slice(0, 2), slice(3, 5)],
+        [[0, 1], [2, 3]],
+        np.array([[0, 1], [2, 3]]),
+        [None],
+        range(2, 4),
+    ],
+    ids=repr,
+)
+def test_indices_of_any_kind_mean_what_they_mean_to_the_dataset(batch):
+    data = pairs(5)
+    expected = default_collate([data[i] for i in batch])
+    came = next(iter(DataLoader(data, batch_sampler=[batch])))
+    for one, other in zip(came, expected, strict=True):
+        assert one.tolist() == other.tolist()
+        assert one.shape == other.shape
+
+
+@pytest.mark.parametrize("batch", [[5], [0, -6], [1.5], ["a"], [], [2**70]])
+def test_indices_that_a_dataset_refuses(batch):
+    data = pairs(5)
+    with pytest.raises((IndexError, TypeError, OverflowError, ValueError)) as alone:
+        default_collate([data[i] for i in batch])
+    with pytest.raises(alone.type):
+        next(iter(DataLoader(data, batch_sampler=[batch])))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["whole", "single"])
+def test_a_batch_is_freed_when_the_program_drops_it(kind, num_workers):
+    data = pairs(8) if kind == "whole" else Subset(list(torch.arange(8)), range(8))
+    batches = iter(DataLoader(data, 2, num_workers=num_workers))
+    for _ in range(4):
+        batch = next(batches)
+        tensor = batch[0] if kind == "whole" else batch
+        watched = weakref.ref(tensor)
+        del batch, tensor
+        assert watched() is None
+    assert next(batches, None) is None
 
 
 def test_batches_are_copies():

@@ -24,7 +24,7 @@ class Dataset(Generic[T]):
     """A map from an index to an example. Subclasses write ``__getitem__``, and ``__len__`` for most samplers.
 
     A subclass may add ``__getitems__(indices)``, which gives the examples of a whole batch as a list; and
-    ``__getbatch__(indices)``, which makes the batch itself of an array (N,) of integers: what `default_collate` would
+    ``__getbatch__(indices)``, which makes the batch itself of an array (N,) of int64: what `default_collate` would
     make of the examples, bit for bit. It may give NotImplemented, then they are fetched and joined one by one; which a
     class must do for subclasses that have examples of their own.
     """
@@ -212,4 +212,4 @@ def as_indices(batch: Any) -> np.ndarray | None:
         array = np.array(batch)
     else:
         return None
-    return array if array.ndim == 1 and array.dtype.kind == "i" else None
+    return array.astype(np.int64, copy=False) if array.ndim == 1 and array.dtype.kind == "i" else None
