@@ -1,28 +1,18 @@
 """The training images of MNIST where they are found, else random images of the same shape, and their name says so."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from tinygrad_fr.datasets import MNIST, default_root
+
 COUNT, PIXELS, CLASSES = 60_000, 784, 10
-
-
-def folder() -> Path:
-    """Where MNIST is looked for: TINYGRAD_FR_DATA, else where tinygrad_fr keeps its datasets."""
-    if os.environ.get("TINYGRAD_FR_DATA"):
-        return Path(os.environ["TINYGRAD_FR_DATA"])
-    from tinygrad_fr import datasets
-
-    return Path(datasets.default_root())
 
 
 def training_images() -> tuple[np.ndarray, np.ndarray, str]:
     """Standardised images and their labels, and what they are.  (N, 784) float32, (N,) int64."""
-    from tinygrad_fr.datasets import MNIST
-
     try:
-        train = MNIST(folder())
+        train = MNIST()
     except RuntimeError:
         generator = np.random.default_rng(0)
         images = generator.standard_normal((COUNT, PIXELS), np.float32)
@@ -36,7 +26,7 @@ def training_images() -> tuple[np.ndarray, np.ndarray, str]:
 def compressed_files() -> tuple[Path, Path] | None:
     """MNIST's training images and labels as .gz files, where they are found."""
     names = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
-    for place in (folder() / "MNIST" / "raw", folder()):
+    for place in (default_root() / "MNIST" / "raw", default_root()):
         images, labels = (place / name for name in names)
         if images.is_file() and labels.is_file():
             return images, labels
