@@ -1,13 +1,9 @@
-"""The one place that configures Numba: flags, the cache on disk, threads, and when a kernel runs in parallel."""
+"""The one place that configures Numba: flags, and the cache on disk."""
 
-import ctypes
 import functools
 import hashlib
-import importlib
-import importlib.metadata
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -27,17 +23,14 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 PACKAGE = Path(__file__).resolve().parent
 
 
-def kernel(function: Any = None, *, parallel: bool = False, fastmath: Any = FASTMATH) -> Any:
+def kernel(function: Any = None, *, fastmath: Any = FASTMATH) -> Any:
     """Compile ``function`` with Numba at its first call, one version for each combination of dtypes.
 
     No bounds are checked, division by zero gives inf, and the interpreter lock is released.
-    ``parallel=True`` allows ``numba.prange``; callers choose by `worth_threads` between it and the serial twin.
     """
     if function is None:
-        return functools.partial(kernel, parallel=parallel, fastmath=fastmath)
-    dispatcher: Any = numba.njit(
-        nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False, parallel=parallel
-    )(function)
+        return functools.partial(kernel, fastmath=fastmath)
+    dispatcher: Any = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False)(function)
     if cache_folder() is not None:
         dispatcher._cache = _KernelCache(function)
     return dispatcher
@@ -170,99 +163,3 @@ class _Compilation:
 
 
 compilation = _Compilation()
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Threads. Results never depend on them: kernels cut their work into chunks whose sizes ignore the number of threads.
-
-# A parallel region costs some 2 microseconds to enter; below this much work one thread is done sooner.
-PARALLEL_WORK = 1 << 16
-
-_layer_lock = threading.Lock()
-_layer: str | None = None
-
-
-def threading_layer() -> str:
-    """The layer parallel kernels run on: 'omp', 'tbb', or 'serial' where there is none that is safe."""
-    global _layer
-    if _layer is None:
-        with _layer_lock:
-            if _layer is None:
-                _layer = _choose_layer()
-    return _layer
-
-
-# How often an idle OpenMP thread looks for work before it sleeps: some tens of milliseconds. A thread that sleeps needs
-# longer to wake than a training step takes; one that never sleeps would keep a processor busy for nothing.
-SPINS = "1000000"
-
-
-def _choose_layer() -> str:
-    """Take OpenMP, whose threads wait awake, else TBB. Numba's own workqueue aborts when two threads enter it."""
-    if sys.platform == "linux" and _loads("omppool"):
-        layer = "omp"
-        os.register_at_fork(after_in_child=_stay_serial)
-    elif _preload_tbb() and _loads("tbbpool"):
-        layer = "tbb"
-    else:
-        return "serial"
-    config.THREADING_LAYER = layer
-    return layer
-
-
-def _loads(pool: str) -> bool:
-    """Whether a thread pool of Numba's can be imported; OpenMP reads how long to spin when it is loaded."""
-    spins = os.environ.get("GOMP_SPINCOUNT")
-    os.environ["GOMP_SPINCOUNT"] = spins or SPINS
-    try:
-        importlib.import_module(f"numba.np.ufunc.{pool}")
-    except ImportError:
-        return False
-    finally:
-        if spins is None:
-            del os.environ["GOMP_SPINCOUNT"]
-    return True
-
-
-def _stay_serial() -> None:
-    """In a forked child: the OpenMP threads did not come along, and GNU's would end the process that asks for them."""
-    global _layer
-    _layer = "serial"
-
-
-def _preload_tbb() -> bool:
-    """Load pip's TBB library, which is not on the loader's path, so that Numba's pool finds it."""
-    try:
-        files = importlib.metadata.files("tbb") or []
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    for file in files:
-        if file.name in ("libtbb.so.12", "tbb12.dll", "libtbb.12.dylib"):
-            try:
-                ctypes.CDLL(str(file.locate()), mode=getattr(ctypes, "RTLD_GLOBAL", 0))
-            except OSError:
-                return False
-    return True
-
-
-def set_num_threads(threads: int) -> None:
-    """Use at most ``threads`` threads in every kernel, from 1 to the number of processors."""
-    global _threads
-    if not 1 <= threads <= config.NUMBA_NUM_THREADS:
-        raise ValueError(f"expected 1 to {config.NUMBA_NUM_THREADS} threads, got {threads}")
-    _threads = threads
-    if threading_layer() != "serial":
-        numba.set_num_threads(threads)
-
-
-def get_num_threads() -> int:
-    """The number of threads a parallel kernel uses."""
-    return 1 if threading_layer() == "serial" else _threads
-
-
-_threads: int = config.NUMBA_NUM_THREADS
-
-
-def worth_threads(work: int, least: int = PARALLEL_WORK) -> bool:
-    """Whether ``work`` (elements, or multiply-adds over 32) is large enough for the parallel twin of a kernel."""
-    return work >= least and _threads > 1 and threading_layer() != "serial"

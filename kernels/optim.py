@@ -12,11 +12,11 @@ number of parameters of any shapes. The elements of all rows are cut into chunks
 import math
 from typing import Any
 
-import numba
 import numpy as np
 
-from ._jit import inlined, kernel, worth_threads
+from ._jit import inlined, kernel
 from ._layout import FLOAT32, FLOAT64, plain
+from ._threads import pool_for, spread
 from .simd import address, array_at, flush_subnormals, restore_subnormals
 
 
@@ -112,7 +112,7 @@ _SINGLE, _DOUBLE = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 @_strict
-def _sgd_chunk(table, chunk, like, hyper, maximize):
+def _sgd_chunk(chunk, table, like, hyper, maximize):
     before = flush_subnormals()
     row = _row_of(table, chunk)
     p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
@@ -127,7 +127,7 @@ def _sgd_chunk(table, chunk, like, hyper, maximize):
 
 
 @_strict
-def _sgd_momentum_chunk(table, chunk, like, hyper, nesterov, first, maximize):
+def _sgd_momentum_chunk(chunk, table, like, hyper, nesterov, first, maximize):
     before = flush_subnormals()
     row = _row_of(table, chunk)
     p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
@@ -145,27 +145,13 @@ def _sgd_momentum_chunk(table, chunk, like, hyper, nesterov, first, maximize):
 
 
 @_strict
-def _sgd_serial(table, like, hyper, maximize):
-    for chunk in range(_chunks(table)):
-        _sgd_chunk(table, np.intp(chunk), like, hyper, maximize)
-
-
-@_strict(parallel=True)
-def _sgd_parallel(table, like, hyper, maximize):
-    for chunk in numba.prange(_chunks(table)):
-        _sgd_chunk(table, np.intp(chunk), like, hyper, maximize)
+def _sgd(pool, table, like, hyper, maximize):
+    spread(pool, _sgd_chunk, _chunks(table), (table, like, hyper, maximize))
 
 
 @_strict
-def _sgd_momentum_serial(table, like, hyper, nesterov, first, maximize):
-    for chunk in range(_chunks(table)):
-        _sgd_momentum_chunk(table, np.intp(chunk), like, hyper, nesterov, first, maximize)
-
-
-@_strict(parallel=True)
-def _sgd_momentum_parallel(table, like, hyper, nesterov, first, maximize):
-    for chunk in numba.prange(_chunks(table)):
-        _sgd_momentum_chunk(table, np.intp(chunk), like, hyper, nesterov, first, maximize)
+def _sgd_momentum(pool, table, like, hyper, nesterov, first, maximize):
+    spread(pool, _sgd_momentum_chunk, _chunks(table), (table, like, hyper, nesterov, first, maximize))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -184,7 +170,7 @@ def _adam_numbers(step, hyper, decoupled, number):
 
 
 @_strict
-def _adam_chunk(table, chunk, like, counts, hyper, decoupled, maximize):
+def _adam_chunk(chunk, table, like, counts, hyper, decoupled, maximize):
     before = flush_subnormals()
     row = _row_of(table, chunk)
     p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
@@ -217,7 +203,7 @@ def _squares(p, g, v, vmax, penalty, old2, new2, maximize):
 
 
 @_strict
-def _amsgrad_chunk(table, chunk, like, counts, hyper, decoupled, maximize):
+def _amsgrad_chunk(chunk, table, like, counts, hyper, decoupled, maximize):
     # In pieces that stay in the cache, and two loops: LLVM gives up on one loop over five arrays that might overlap.
     before = flush_subnormals()
     row = _row_of(table, chunk)
@@ -243,31 +229,15 @@ def _amsgrad_chunk(table, chunk, like, counts, hyper, decoupled, maximize):
 
 
 @_strict
-def _adam_serial(table, like, hyper, decoupled, maximize):
+def _adam(pool, table, like, hyper, decoupled, maximize):
     counts = _count_steps(table)
-    for chunk in range(_chunks(table)):
-        _adam_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
-
-
-@_strict(parallel=True)
-def _adam_parallel(table, like, hyper, decoupled, maximize):
-    counts = _count_steps(table)
-    for chunk in numba.prange(_chunks(table)):
-        _adam_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
+    spread(pool, _adam_chunk, _chunks(table), (table, like, counts, hyper, decoupled, maximize))
 
 
 @_strict
-def _amsgrad_serial(table, like, hyper, decoupled, maximize):
+def _amsgrad(pool, table, like, hyper, decoupled, maximize):
     counts = _count_steps(table)
-    for chunk in range(_chunks(table)):
-        _amsgrad_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
-
-
-@_strict(parallel=True)
-def _amsgrad_parallel(table, like, hyper, decoupled, maximize):
-    counts = _count_steps(table)
-    for chunk in numba.prange(_chunks(table)):
-        _amsgrad_chunk(table, np.intp(chunk), like, counts, hyper, decoupled, maximize)
+    spread(pool, _amsgrad_chunk, _chunks(table), (table, like, counts, hyper, decoupled, maximize))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -288,11 +258,11 @@ def sgd(rows, hyper, *, nesterov, first, maximize=False):
     """
     _check_hyper(hyper, 4)
     if hyper[1] == 0.0:
-        _update(_sgd_serial, _sgd_parallel, [row[:2] for row in rows], None, hyper, maximize)
+        _update(_sgd, [row[:2] for row in rows], None, hyper, maximize)
     elif any(len(row) < 3 for row in rows):
         raise ValueError(f"momentum is {hyper[1]}, but no momentum buffer was given")
     else:
-        _update(_sgd_momentum_serial, _sgd_momentum_parallel, rows, None, hyper, nesterov, first, maximize)
+        _update(_sgd_momentum, rows, None, hyper, nesterov, first, maximize)
 
 
 def adam(rows, steps, hyper, *, decoupled, amsgrad=False, maximize=False):
@@ -312,15 +282,15 @@ def adam(rows, steps, hyper, *, decoupled, amsgrad=False, maximize=False):
     """
     _check_hyper(hyper, 5)
     if not amsgrad:
-        _update(_adam_serial, _adam_parallel, rows, steps, hyper, decoupled, maximize)
+        _update(_adam, rows, steps, hyper, decoupled, maximize)
     elif any(len(row) < 5 for row in rows):
         raise ValueError("amsgrad needs vmax, the array of the largest v so far; got none")
     else:
-        _update(_amsgrad_serial, _amsgrad_parallel, rows, steps, hyper, decoupled, maximize)
+        _update(_amsgrad, rows, steps, hyper, decoupled, maximize)
 
 
-# An element of Adam takes some 0.4 ns, and a parallel region 2.4 us.
-_PARALLEL_SIZE = 1 << 15
+# An element of Adam takes some 0.4 ns.
+_PARALLEL_SIZE = 1 << 14
 
 
 def _check_hyper(hyper, size):
@@ -328,11 +298,11 @@ def _check_hyper(hyper, size):
         raise ValueError(f"expected hyper of shape ({size},) and dtype float64, got {hyper.shape} and {hyper.dtype}")
 
 
-def _update(serial, parallel, rows, steps, *numbers):
+def _update(launch, rows, steps, *numbers):
     """Run an update over all rows, the rows of each dtype in one launch."""
     if len({id(row[0]) for row in rows}) < len(rows):  # a parameter given twice changes once after the other
         for i, row in enumerate(rows):
-            _update(serial, parallel, [row], steps and steps[i : i + 1], *numbers)
+            _update(launch, [row], steps and steps[i : i + 1], *numbers)
         return
     for dtype, chosen in _by_dtype(rows).items():
         table = np.empty((len(chosen), _COLUMNS), np.int64)
@@ -344,8 +314,7 @@ def _update(serial, parallel, rows, steps, *numbers):
             size += arrays[0].size
             if steps is not None:
                 _enter_step(table, i, _checked_step(steps[place]))
-        run = parallel if worth_threads(size, _PARALLEL_SIZE) else serial
-        run(table, _LIKE[dtype], *numbers)
+        launch(pool_for(size, _PARALLEL_SIZE), table, _LIKE[dtype], *numbers)
         for x, copy in copies:
             x[...] = copy
 

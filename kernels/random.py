@@ -17,8 +17,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from ._jit import kernel, worth_threads
+from ._jit import kernel
 from ._layout import check_out, plain
+from ._threads import pool_for, spread
 
 
 def _strict(function=None, **options) -> Any:
@@ -327,15 +328,19 @@ def _dropout(out, state, start, x, threshold, scale):
         out[4 * i + 3] = x[4 * i + 3] * (scale if d >= threshold else zero)
 
 
-_CHUNK = 1 << 14  # elements that one thread takes at a time
+_CHUNK = 1 << 13  # elements that one thread takes at a time
 
 
-@_strict(parallel=True)
-def _dropout_parallel(out, state, start, x, threshold, scale):
-    for chunk in numba.prange((out.size + _CHUNK - 1) // _CHUNK):
-        begin = chunk * _CHUNK
-        end = min(begin + _CHUNK, out.size)
-        _dropout(out[begin:end], state, start + begin // 4, x[begin:end], threshold, scale)
+@_strict
+def _dropout_chunk(chunk, out, state, start, x, threshold, scale):
+    begin, end = chunk * _CHUNK, min((chunk + 1) * _CHUNK, out.size)
+    _dropout(out[begin:end], state, start + begin // 4, x[begin:end], threshold, scale)
+
+
+@_strict
+def _spread_dropout(out, state, start, x, threshold, scale, pool):
+    chunks = (out.size + _CHUNK - 1) // _CHUNK
+    spread(pool, _dropout_chunk, chunks, (out, state, start, x, threshold, scale))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -508,4 +513,4 @@ def dropout_backward(g, p, used, *, out=None):
 
 
 def _drop(x, y, used, threshold, scale):
-    _fill(_dropout_parallel if worth_threads(x.size) else _dropout, y, used, 4, x.ravel(), threshold, scale)
+    _fill(_spread_dropout, y, used, 4, x.ravel(), threshold, scale, pool_for(x.size))

@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_fr as torch
 from tinygrad_fr import command_line, datasets
-from tinygrad_fr.kernels import _jit
+from tinygrad_fr.kernels import _jit, _threads
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,7 +86,7 @@ def test_info_as_json(cache, data_folder, capsys):
     assert set(found["optional libraries"]) == {"scikit-learn", "matplotlib", "pillow"}
     assert found["processor"]["vector bits"] in (128, 256, 512)
     assert found["processor"]["name"]
-    assert found["threads"] == {"number": torch.get_num_threads(), "layer": _jit.threading_layer()}
+    assert found["threads"] == {"number": torch.get_num_threads(), "layer": _threads.LAYER}
     assert found["kernel cache"] == {
         "folder": str(cache),
         "writable": True,
@@ -135,7 +135,7 @@ def test_info_finds_mnist(cache, monkeypatch):
 
 def test_info_lists_every_library_the_package_needs():
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    names = {each.split(">=")[0] for each in needed if not each.startswith("tbb")}
+    names = {each.split(">=")[0] for each in needed}
     assert names <= set(command_line.LIBRARIES)
 
 
@@ -214,7 +214,7 @@ TRAINING = """
 import numpy as np
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
-from tinygrad_fr.kernels import _jit
+from tinygrad_fr.kernels import _jit, _threads
 
 model = nn.Sequential(
     nn.Linear(784, 256), nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10)

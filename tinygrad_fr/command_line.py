@@ -82,7 +82,7 @@ def facts() -> dict[str, dict[str, Any]]:
         "versions": {"tinygrad_fr": torch.__version__, "python": platform.python_version(), **_versions(LIBRARIES)},
         "optional libraries": _versions(OPTIONAL_LIBRARIES),
         "processor": _processor(),
-        "threads": {"number": torch.get_num_threads(), "layer": torch.kernels._jit.threading_layer()},
+        "threads": {"number": torch.get_num_threads(), "layer": torch.kernels._threads.LAYER},
         "kernel cache": _kernel_cache(),
         "data": _data(),
     }

@@ -9,12 +9,10 @@ import numba
 import numpy as np
 from numba import types
 
-from .._jit import worth_threads
+from .._threads import pool_for
 from ..simd import VECTOR_BYTES
 from .blocking import PARALLEL, WIDE
-from .macro import product, product_threaded
-
-ALL = 1 << 62  # the end of a range of tasks that has them all
+from .macro import product
 
 
 def matmul(x, y, *, out=None):
@@ -36,11 +34,11 @@ def matmul(x, y, *, out=None):
         raise ValueError(_mismatch(x, y))
     result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, y)
     if m and n:
-        run = kernels.threaded if worth_threads(m * k * n, PARALLEL) else kernels.serial
+        pool = pool_for(m * k * n, PARALLEL)
         if n == 1:  # the few rows of the transpose go faster than one column
-            run(y.T, x.T, result.T, kernels.zeros, 0, 1, 0, 0, 0, 0, ALL)
+            kernels.product(pool, y.T, x.T, result.T, kernels.zeros, 0, 1, 0, 0, 0)
         else:
-            run(x, y, result, kernels.zeros, 0, 1, 0, 0, 0, 0, ALL)
+            kernels.product(pool, x, y, result, kernels.zeros, 0, 1, 0, 0, 0)
     return result if out is None or out is result else _copied(result, out)
 
 
@@ -62,8 +60,8 @@ def linear(x, w, b=None, *, out=None):
         bias, bias_column = _bias(b, n, x), x.itemsize
     result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, w, bias)
     if m and n:
-        run = kernels.threaded if worth_threads(m * k * n, PARALLEL) else kernels.serial
-        run(x, w.T, result, bias, bias_column, 1, 0, 0, 0, 0, ALL)
+        pool = pool_for(m * k * n, PARALLEL)
+        kernels.product(pool, x, w.T, result, bias, bias_column, 1, 0, 0, 0)
     return result if out is None or out is result else _copied(result, out)
 
 
@@ -150,9 +148,9 @@ def _run_batch(kernels, x, y, out):
         count = out.size // (out.shape[-2] * out.shape[-1])
         x_step, y_step, out_step = x.strides[-3], y.strides[-3], out.strides[-3]
     (m, n), k = out.shape[-2:], x.shape[-1]
-    run = kernels.threaded if worth_threads(count * m * k * n, PARALLEL) else kernels.serial
+    pool = pool_for(count * m * k * n, PARALLEL)
     first = (0,) * (x.ndim - 2)
-    run(x[first], y[first], out[first], kernels.zeros, 0, count, x_step, y_step, out_step, 0, ALL)
+    kernels.product(pool, x[first], y[first], out[first], kernels.zeros, 0, count, x_step, y_step, out_step)
 
 
 def _collapses(x):
@@ -165,7 +163,7 @@ def _collapses(x):
 
 
 class _Kernels:
-    """The serial and the threaded product for one dtype, each compiled once for all layouts.
+    """The product for one dtype, compiled once for all layouts.
 
     A signature of arrays with any strides, read-only and unaligned, accepts every array of its dtype; with compilation
     at call time switched off, Numba converts to it instead of compiling one more version for each layout.
@@ -176,23 +174,16 @@ class _Kernels:
         self.zeros = np.zeros(WIDE * VECTOR_BYTES // dtype.itemsize, dtype)
 
     @functools.cached_property
-    def serial(self):
-        return self._compiled(product)
-
-    @functools.cached_property
-    def threaded(self):
-        assert self.serial  # it is called by the threaded one, and no longer compiles by itself
-        return self._compiled(product_threaded)
-
-    def _compiled(self, dispatcher):
+    def product(self):
         element = numba.from_dtype(self.dtype)
         operand = types.Array(element, 2, "A", readonly=True, aligned=False)
         result = types.Array(element, 2, "A")
         bias = types.Array(element, 1, "C", readonly=True, aligned=False)
-        dispatcher.disable_compile(False)
-        dispatcher.compile((operand, operand, result, bias, *[types.intp] * 7))
-        dispatcher.disable_compile()
-        return dispatcher
+        pool = types.Array(types.int64, 1, "C")
+        product.disable_compile(False)
+        product.compile((pool, operand, operand, result, bias, *[types.intp] * 5))
+        product.disable_compile()
+        return product
 
 
 _KERNELS = {dtype: _Kernels(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}

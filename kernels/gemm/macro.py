@@ -10,10 +10,10 @@ the sum of its products in the order of k, whatever the cut, so threads, tiles a
 
 from collections import namedtuple
 
-import numba
 import numpy as np
 
 from .._jit import kernel, merged
+from .._threads import spread
 from ..simd import FREE_MASKS, VECTOR_BYTES, address, keep
 from .blocking import (
     DEEP,
@@ -90,30 +90,6 @@ def plan_of(shape):
         tile_row,
         tile_bytes,
     )
-
-
-@merged
-def _run_task(x, y, out, bias, shape, plan, x_step, y_step, out_step, task):
-    """Compute one task of the batch."""
-    item, task = divmod(task, plan.row_blocks * plan.column_blocks)
-    # the tasks of one thread follow one another: it gets whole columns, whose panels all row blocks share
-    column_block, row_block = divmod(task, plan.row_blocks)
-    tile_range = row_block * plan.tiles // plan.row_blocks, (row_block + 1) * plan.tiles // plan.row_blocks
-    panels = column_block * plan.panels // plan.column_blocks, (column_block + 1) * plan.panels // plan.column_blocks
-
-    left, right, target = address(x) + item * x_step, address(y) + item * y_step, address(out) + item * out_step
-    x_bytes, y_bytes = _scratch_bytes(shape, plan, tile_range)
-    memory = np.empty(x_bytes + y_bytes + CACHE_LINE, np.uint8)
-    scratch = address(memory) + -address(memory) % CACHE_LINE
-    places = Places(left, right, target, address(bias), scratch + y_bytes, scratch)
-    if plan.dot:
-        _run_dots(x.dtype, shape, places, panels)
-    else:
-        first = 0
-        while first == 0 or first < shape.k:  # once even where k is 0, for the bias
-            _run_depth(x.dtype, shape, plan, places, tile_range, panels, first, min(plan.depth, shape.k - first))
-            first += plan.depth
-    keep(memory)
 
 
 @merged
@@ -214,18 +190,33 @@ def _run_dots(dtype, shape, places, panels):
 
 
 @kernel
-def product(x, y, out, bias, bias_column, batch, x_step, y_step, out_step, first, end):
-    """out = bias + x @ y for ``batch`` products whose operands lie ``*_step`` bytes apart: its tasks first to end."""
+def _run_task(task, x, y, out, bias, shape, plan, x_step, y_step, out_step):
+    """Compute one task of the batch."""
+    item, task = divmod(task, plan.row_blocks * plan.column_blocks)
+    # the tasks of one thread follow one another: it gets whole columns, whose panels all row blocks share
+    column_block, row_block = divmod(task, plan.row_blocks)
+    tile_range = row_block * plan.tiles // plan.row_blocks, (row_block + 1) * plan.tiles // plan.row_blocks
+    panels = column_block * plan.panels // plan.column_blocks, (column_block + 1) * plan.panels // plan.column_blocks
+
+    left, right, target = address(x) + item * x_step, address(y) + item * y_step, address(out) + item * out_step
+    x_bytes, y_bytes = _scratch_bytes(shape, plan, tile_range)
+    memory = np.empty(x_bytes + y_bytes + CACHE_LINE, np.uint8)
+    scratch = address(memory) + -address(memory) % CACHE_LINE
+    places = Places(left, right, target, address(bias), scratch + y_bytes, scratch)
+    if plan.dot:
+        _run_dots(x.dtype, shape, places, panels)
+    else:
+        first = 0
+        while first == 0 or first < shape.k:  # once even where k is 0, for the bias
+            _run_depth(x.dtype, shape, plan, places, tile_range, panels, first, min(plan.depth, shape.k - first))
+            first += plan.depth
+    keep(memory)
+
+
+@kernel
+def product(pool, x, y, out, bias, bias_column, batch, x_step, y_step, out_step):
+    """out = bias + x @ y for ``batch`` products whose operands lie ``*_step`` bytes apart."""
     shape = shape_of(x, y, out, bias_column)
     plan = plan_of(shape)
-    for task in range(first, min(end, batch * plan.row_blocks * plan.column_blocks)):
-        _run_task(x, y, out, bias, shape, plan, x_step, y_step, out_step, task)
-
-
-@kernel(parallel=True)
-def product_threaded(x, y, out, bias, bias_column, batch, x_step, y_step, out_step, first, end):
-    """The same, the tasks spread over threads."""
-    plan = plan_of(shape_of(x, y, out, bias_column))
-    for index in numba.prange(first, min(end, batch * plan.row_blocks * plan.column_blocks)):
-        task = np.intp(index)
-        product(x, y, out, bias, bias_column, batch, x_step, y_step, out_step, task, task + 1)
+    tasks = batch * plan.row_blocks * plan.column_blocks
+    spread(pool, _run_task, tasks, (x, y, out, bias, shape, plan, x_step, y_step, out_step))

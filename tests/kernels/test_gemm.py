@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tinygrad_fr.kernels import _jit, gemm, reference
+from tinygrad_fr.kernels import _jit, _threads, gemm, reference
 from tinygrad_fr.kernels.gemm import macro
 from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
 
@@ -163,11 +163,11 @@ def test_zero_times_infinity_of_another_column_does_not_leak(k):
 
 @pytest.fixture
 def two_threads():
-    if _jit.threading_layer() == "serial" or os.cpu_count() == 1:
+    if _threads.MOST_THREADS == 1:
         pytest.skip("there is one thread only")
-    before = _jit.get_num_threads()
+    before = _threads.get_num_threads()
     yield
-    _jit.set_num_threads(before)
+    _threads.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_threads_never_change_a_bit(m, k, n, order, two_threads):
     x, y = draw(rng, (m, k), np.float32), draw(rng, (k, n), np.float32, order)
     results = []
     for threads in (1, 2):
-        _jit.set_num_threads(threads)
+        _threads.set_num_threads(threads)
         results.append(gemm.matmul(x, y))
     assert np.array_equal(results[0], results[1])
 

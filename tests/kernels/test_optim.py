@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_fr.kernels import optim, reference
+from tinygrad_fr.kernels import _threads, optim, reference
 
 FLOATS = [np.float32, np.float64]
 SHAPES = st.sampled_from([(), (0,), (1,), (3,), (64,), (2, 3), (3, 5, 7)])
@@ -158,7 +158,9 @@ def test_threads_change_no_bit(dtype, sizes, monkeypatch):
     ):
         results = []
         for threaded in (False, True):
-            monkeypatch.setattr(optim, "worth_threads", lambda *_, threaded=threaded: threaded)
+            monkeypatch.undo()
+            pool = optim.pool_for(1 << 30) if threaded else _threads.ALONE
+            monkeypatch.setattr(optim, "pool_for", lambda *_, pool=pool: pool)
             results.append(copied(rows))
             update(results[-1])
         for one, many in zip(*results, strict=True):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tinygrad_fr.kernels import _jit, random, reference
+from tinygrad_fr.kernels import _threads, random, reference
 
 FLOATS = [np.float32, np.float64]
 SEEDS = st.integers(0, 2**64 - 1)
@@ -204,7 +204,7 @@ def test_the_offset_wraps_around():
     np.testing.assert_array_equal(x[4:], random.uniform((4,), np.float32, new_state(10, 0)))
 
 
-@pytest.mark.parametrize("size", [_jit.PARALLEL_WORK, 3 * _jit.PARALLEL_WORK + 5])
+@pytest.mark.parametrize("size", [_threads.PARALLEL_WORK, 3 * _threads.PARALLEL_WORK + 5])
 def test_dropout_ignores_the_number_of_threads(size):
     x = np.arange(1, size + 1, dtype=np.float32)
     serial = np.empty(size - size % 4, np.float32)
