@@ -51,10 +51,9 @@ def load_digits(folder: Path | None = None) -> Digits:
 
     A folder that is named must hold MNIST. RuntimeError, ValueError: it does not; they name the file.
     """
-    named = folder or os.environ.get("TINYGRAD_FR_DATA")
-    if named:
-        return load_mnist(Path(named))
-    root = Path(datasets.default_root())
+    root = folder or datasets.default_root()
+    if folder or os.environ.get("TINYGRAD_FR_DATA"):
+        return load_mnist(root)
     try:
         return load_mnist(root)
     except RuntimeError:
@@ -88,13 +87,12 @@ def load_small_digits() -> Digits:
 
 def _download(root: Path) -> Digits | None:
     """MNIST, fetched into ``root``; None where that fails, which is said on standard error."""
-    print(f"MNIST is not in {root}: downloading it", file=sys.stderr)
+    print(f"MNIST is not in {root}: downloading it", file=sys.stderr, flush=True)
     try:
-        datasets.MNIST(root, download=True)
+        datasets.MNIST(root, train=False, download=True)
         return load_mnist(root)
     except (OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        print(f"{reason}\nUsing scikit-learn's 8x8 digits instead; --data names a folder of MNIST", file=sys.stderr)
+        print(f"{error}\nTaking scikit-learn's 8x8 digits instead; --data names a folder of MNIST", file=sys.stderr)
         return None
 
 

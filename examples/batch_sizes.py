@@ -98,7 +98,7 @@ def draw(paths: dict[Method, list[Point]], title: str, file: Path) -> None:
     by_seconds.set(xlabel="time spent on updates (ms)", title="For the same time spent", xscale="log", yscale="log")
     for axes in (by_epochs, by_seconds):
         axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=len(paths))
+    figure.legend(loc="outside lower center", ncols=len(paths), fontsize=9)
     with replacing(file) as png:
         figure.savefig(png, format="png", dpi=150)
 

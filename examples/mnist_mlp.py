@@ -17,7 +17,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return run(options)
     except KeyboardInterrupt as stop:
+        ignore_signals()
         return exit_code(stop)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f"mnist_mlp.py: {error}", file=sys.stderr)
@@ -55,15 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     check_outputs(options)
-    with ThreadPoolExecutor(1) as background:  # unpacking the files takes as long as loading the compiled kernels
-        loading = background.submit(load_digits, options.data)
-        threads = torch.get_num_threads()
-        digits = loading.result()
-
+    digits = load_digits(options.data)
     training = Training(options, digits)
     checkpoint = open_checkpoint(options, training)
     print(f"{digits.source}: {training.images()}")
-    print(f"{training.network()}, {options.optimizer} at {options.lr:g}, {threads} threads")
+    print(f"{training.network()}, {options.optimizer} at {options.lr:g}, {torch.get_num_threads()} threads")
     try:
         for epoch in training.epochs():
             print(described(epoch, options.epochs), flush=True)
@@ -73,8 +69,8 @@ def run(options: argparse.Namespace) -> int:
         print(training.outcome())
         test_accuracy = report(options, training)
     except KeyboardInterrupt as stop:
-        with uninterrupted():
-            save_interrupted(options, training)
+        ignore_signals()
+        save_interrupted(options, training)
         return exit_code(stop)
     print(f"test accuracy: {test_accuracy:.4f}")
     return 0
@@ -326,13 +322,10 @@ def save_interrupted(options: argparse.Namespace, training: Training) -> None:
 # --- signals -----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C does not keep what follows the first from being done."""
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+def ignore_signals() -> None:
+    """A second Ctrl-C does not disturb what is done after the first, up to the end of the program."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def terminate(number: int, frame: Any) -> None:
