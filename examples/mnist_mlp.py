@@ -42,9 +42,8 @@ OPTIMIZERS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit code."""
-    options = parse(arguments)
     try:
-        return run(options)
+        return run(parse(arguments))
     except KeyboardInterrupt as stop:
         ignore_signals()
         return exit_code(stop)
@@ -59,14 +58,14 @@ def run(options: argparse.Namespace) -> int:
     training = Training(options, digits)
     checkpoint = open_checkpoint(options, training)
     print(f"{digits.source}: {training.images()}")
-    print(f"{training.network()}, {options.optimizer} at {options.lr:g}, {torch.get_num_threads()} threads")
+    print(f"{training.network()}, {options.optimizer} at {options.lr:g}, {torch.get_num_threads()} threads", flush=True)
     try:
         for epoch in training.epochs():
             print(described(epoch, options.epochs), flush=True)
             if checkpoint:
                 checkpoint.save(training.state())
         training.take_best_weights()
-        print(training.outcome())
+        print(training.outcome(), flush=True)
         test_accuracy = report(options, training)
     except KeyboardInterrupt as stop:
         ignore_signals()
