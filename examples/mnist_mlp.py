@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
     digits = load_digits(options.data)
     training = Training(options, digits)
     checkpoint = open_checkpoint(options, training)
-    print(f"{digits.source}: {training.images()}")
-    print(f"{training.network()}, {options.optimizer} at {options.lr:g}, {torch.get_num_threads()} threads", flush=True)
     try:
+        print(f"{digits.source}: {training.images()}")
+        print(f"{training.network()}, {options.optimizer} at {options.lr:g}", flush=True)
         for epoch in training.epochs():
             print(described(epoch, options.epochs), flush=True)
             if checkpoint:
@@ -307,7 +307,7 @@ def save_weights(folder: Path, training: Training) -> None:
 
 
 def save_interrupted(options: argparse.Namespace, training: Training) -> None:
-    print(f"\ninterrupted in epoch {len(training.history) + 1}", file=sys.stderr)
+    print(f"\ninterrupted after {len(training.history)} of {options.epochs} epochs", file=sys.stderr)
     if options.out:
         save_weights(options.out, training)
         write_history(options.out, training.history)
@@ -354,7 +354,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="how the weights follow the gradient")
     add("--dropout", type=probability, default=0.2, metavar="P", help="share of hidden units dropped in training")
     add("--seed", type=seed, default=0, metavar="N", help="fixes every random choice")
-    add("--patience", type=positive_int, default=3, metavar="N", help="stop after N epochs without a better loss")
+    add("--patience", type=positive_int, default=5, metavar="N", help="stop after N epochs without a better loss")
     add("--threads", type=positive_int, metavar="N", help="at most so many threads; results do not depend on them")
     add("--compile", action=argparse.BooleanOptionalAction, default=False, help="compile the step: not supported yet")
     add("--out", type=Path, metavar="DIR", help="write weights, history, report and figures into this folder")
