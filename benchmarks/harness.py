@@ -22,6 +22,7 @@ TIMING_S = 0.02  # one timing repeats a fast case for this long
 CASE_S = 0.3  # a turn takes timings of one case for about this long, and at least one
 MOST_TIMINGS = 6
 WARM_UP_S = 0.2  # of each case, at the start of every process: functions compile, threads wake, caches fill
+SLOW_S = 1.0  # a first call that took so long has warmed up enough; if it compiled, the first turn sets that right
 PAUSE_S = 0.05  # between turns: idle threads of the last process go to sleep
 ROUNDS = 9
 LEAST_ROUNDS = 3
@@ -47,10 +48,10 @@ def serve(cases: dict[str, Case]) -> None:
     """Time all cases once for every line on standard input; answer each with a line of JSON, in seconds."""
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no answer
-        plans = {name: warm_up(run) for name, run in cases.items()}
+        times = {name: warm_up(run) for name, run in cases.items()}
         print("ready", file=answers, flush=True)
         for _ in sys.stdin:
-            times = {name: best_time(run, plans[name]) for name, run in cases.items()}
+            times = {name: best_time(run, plan(times[name])) for name, run in cases.items()}
             print(json.dumps(times), file=answers, flush=True)
 
 
@@ -61,14 +62,22 @@ class Plan(NamedTuple):
     calls: int
 
 
-def warm_up(run: Case) -> Plan:
-    """Run a case for a while, and plan its turns by how long it takes."""
+def warm_up(run: Case) -> float:
+    """Run a case for a while, or once where that is long; gives the seconds of a call, roughly."""
+    start = time.perf_counter()
     run()
+    first = time.perf_counter() - start
+    if first > SLOW_S:
+        return first
     calls, start = 0, time.perf_counter()
     while calls == 0 or time.perf_counter() - start < WARM_UP_S:
         run()
         calls += 1
-    seconds = (time.perf_counter() - start) / calls
+    return (time.perf_counter() - start) / calls
+
+
+def plan(seconds: float) -> Plan:
+    """How to time a case whose calls take about so long."""
     calls = max(1, int(TIMING_S / seconds))
     return Plan(min(MOST_TIMINGS, max(1, int(CASE_S / (calls * seconds)))), calls)
 

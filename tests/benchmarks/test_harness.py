@@ -99,26 +99,36 @@ def test_serve_answers_each_line_and_keeps_what_libraries_print_out_of_it(monkey
 
 @pytest.mark.parametrize(
     ("milliseconds", "plan"),
-    [
-        (0.001, Plan(6, 20000)),
-        (3, Plan(6, 6)),
-        (30, Plan(6, 1)),
-        (110, Plan(2, 1)),
-        (200, Plan(1, 1)),
-        (9000, Plan(1, 1)),
-    ],
+    [(0.001, (6, 20000)), (3, (6, 6)), (30, (6, 1)), (110, (2, 1)), (200, (1, 1)), (9000, (1, 1))],
 )
-def test_slow_cases_are_called_less(monkeypatch, milliseconds, plan):
-    calls = 0
+def test_slow_cases_are_timed_less(milliseconds, plan):
+    timings, calls = harness.plan(milliseconds / 1000)
+    assert timings == plan[0]
+    assert calls == pytest.approx(plan[1], rel=0.01)
+
+
+@pytest.mark.parametrize(("first", "later", "calls"), [(0.5, 0.02, 12), (0.5, 0.3, 2), (5.0, 5.0, 1)])
+def test_warming_up_ends(monkeypatch, first, later, calls):
+    now, called = 0.0, 0
 
     def run():
-        nonlocal calls
-        calls += 1
+        nonlocal now, called
+        now += later if called else first
+        called += 1
 
-    monkeypatch.setattr(time, "perf_counter", lambda: calls * milliseconds / 1000)
-    found = harness.warm_up(run)
-    assert found.timings == plan.timings
-    assert found.calls == pytest.approx(plan.calls, rel=0.01)
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    assert harness.warm_up(run) == pytest.approx(later)
+    assert called == pytest.approx(calls, abs=1)
+
+
+def test_a_turn_is_planned_by_the_last(monkeypatch):
+    planned = []
+    monkeypatch.setattr(harness, "warm_up", lambda run: 5.0)
+    monkeypatch.setattr(harness, "best_time", lambda run, plan: planned.append(plan) or 0.001)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n"))
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    harness.serve({"case": lambda: None})
+    assert planned == [Plan(1, 1), Plan(6, 20)]
 
 
 def test_the_first_timing_does_not_count_where_there_are_others(monkeypatch):
