@@ -347,15 +347,34 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="folder of MNIST's IDX files (default: $TINYGRAD_FR_DATA, the cache)")
-    add("--hidden", type=positive_int, nargs="*", default=[256, 128], metavar="N", help="sizes of the hidden layers")
-    add("--epochs", type=positive_int, default=10, metavar="N", help="at most so many passes over the training set")
-    add("--batch-size", type=positive_int, default=64, metavar="N", help="images between two updates of the weights")
-    add("--lr", type=positive_float, default=1e-3, help="learning rate at first; it falls linearly, epoch by epoch")
-    add("--optimizer", choices=OPTIMIZERS, default="adam", help="how the weights follow the gradient")
-    add("--dropout", type=probability, default=0.2, metavar="P", help="share of hidden units dropped in training")
-    add("--seed", type=seed, default=0, metavar="N", help="fixes every random choice")
-    add("--patience", type=positive_int, default=5, metavar="N", help="stop after N epochs without a better loss")
-    add("--threads", type=positive_int, metavar="N", help="at most so many threads; results do not depend on them")
+    add(
+        "--hidden",
+        type=positive_int,
+        nargs="*",
+        default=[256, 128],
+        metavar="N",
+        help="sizes of the hidden layers (256 128)",
+    )
+    add(
+        "--epochs",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="passes over the training set, at most (%(default)s)",
+    )
+    add("--batch-size", type=positive_int, default=64, metavar="N", help="images between two updates (%(default)s)")
+    add("--lr", type=positive_float, default=1e-3, help="learning rate at first; it falls linearly (%(default)s)")
+    add("--optimizer", choices=OPTIMIZERS, default="adam", help="how the weights follow the gradient (%(default)s)")
+    add(
+        "--dropout",
+        type=probability,
+        default=0.2,
+        metavar="P",
+        help="share of hidden units dropped in training (%(default)s)",
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="fixes every random choice (%(default)s)")
+    add("--patience", type=positive_int, default=5, metavar="N", help="epochs to wait for a better loss (%(default)s)")
+    add("--threads", type=positive_int, metavar="N", help="threads, at most; results do not depend on them")
     add("--compile", action=argparse.BooleanOptionalAction, default=False, help="compile the step: not supported yet")
     add("--out", type=Path, metavar="DIR", help="write weights, history, report and figures into this folder")
     add("--checkpoint", type=Path, metavar="DIR", help="keep here, epoch by epoch, what is needed to continue")
