@@ -42,12 +42,21 @@ _COLUMNS = 9
 
 
 @_strict
-def _enter(table, row, p, g, first, second, third):
-    """Fill a row with flat arrays of one size."""
-    table[row, 0], table[row, 1] = address(p), address(g)
-    table[row, 2], table[row, 3], table[row, 4] = address(first), address(second), address(third)
+def _enter(table, row, p, first, second, third):
+    """Fill a row with flat arrays of one size; the gradient comes at each step."""
+    table[row, 0], table[row, 2], table[row, 3], table[row, 4] = (
+        address(p),
+        address(first),
+        address(second),
+        address(third),
+    )
     table[row, _SIZE] = p.size
     table[row, _FIRST_CHUNK] = 0 if row == 0 else _end_chunk(table, row - 1)
+
+
+@_strict
+def _enter_gradient(table, row, g):
+    table[row, 1] = address(g)
 
 
 @_strict
@@ -241,111 +250,100 @@ def _amsgrad(pool, table, like, hyper, decoupled, maximize):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The functions.
+# Launches.
 
 
-def sgd(rows, hyper, *, nesterov, first, maximize=False):
-    """One step of gradient descent for all parameters, changing ``p`` and ``buf`` in place.
+class _Part:
+    """The rows of one dtype: their table, and copies of those arrays that do not lie one element after the other."""
 
-    ``rows`` holds (p, g) or (p, g, buf) for each parameter, arrays of one shape (*) and dtype; ``hyper``, (4,) float64,
-    is [lr, momentum, dampening, weight_decay]. With d = g + weight_decay * p (-g to maximize)::
+    def __init__(self, dtype, places, rows, steps):
+        self.dtype = dtype
+        self.places = places
+        self.shapes = [rows[place][0].shape for place in places]
+        self.size = sum(rows[place][0].size for place in places)
+        self.table = np.empty((len(places), _COLUMNS), np.int64)
+        self.copies = []  # (array, its copy)
+        for i, place in enumerate(places):
+            flat = [self._flat(x) for x in rows[place]]
+            _enter(self.table, i, *flat, *flat[:1] * (_ARRAYS - 1 - len(flat)))
+            if steps:
+                _enter_step(self.table, i, _checked_step(steps[place]))
 
-        buf = d if first else momentum * buf + (1 - dampening) * d
-        p   = p - lr * (d + momentum * buf if nesterov else buf)
+    def _flat(self, x):
+        if not x.flags.carray:
+            self.copies.append((x, plain(x)))
+            x = self.copies[-1][1]
+        return x.ravel()
 
-    and p = p - lr * d where momentum is 0; there need be no ``buf`` then.
-    Source: the formula of PyTorch's ``SGD`` (Sutskever et al., 2013, with the learning rate outside the velocity).
-    """
-    _check_hyper(hyper, 4)
-    if hyper[1] == 0.0:
-        _update(_sgd, [row[:2] for row in rows], None, hyper, maximize)
-    elif any(len(row) < 3 for row in rows):
-        raise ValueError(f"momentum is {hyper[1]}, but no momentum buffer was given")
-    else:
-        _update(_sgd_momentum, rows, None, hyper, nesterov, first, maximize)
+    def enter_gradients(self, gradients):
+        """Enter the gradients of this step; gives what must stay alive while they are used."""
+        flat = []
+        for i, place in enumerate(self.places):
+            g = gradients[place]
+            if g.shape != self.shapes[i] or g.dtype is not self.dtype:
+                raise _mismatch("the gradient", g, self.shapes[i], self.dtype)
+            flat.append((g if g.flags.carray else plain(g)).ravel())
+            _enter_gradient(self.table, i, flat[-1])
+        return flat
 
 
-def adam(rows, steps, hyper, *, decoupled, amsgrad=False, maximize=False):
-    """One step of Adam for all parameters, changing ``p``, ``m``, ``v``, ``steps`` (``vmax`` for amsgrad) in place.
+class Launch:
+    """What is known of the arrays that an update changes: kept from step to step, it saves finding out again."""
 
-    ``rows`` holds (p, g, m, v) or, for amsgrad, (p, g, m, v, vmax) for each parameter, arrays of one shape (*) and
-    dtype, and ``steps`` its count of steps, a float array of one element; ``hyper``, (5,) float64, is [lr, beta1,
-    beta2, eps, weight_decay]::
+    def __init__(self):
+        self._arrays = []  # alive, so that no other array can be taken for one of them
+        self._identities = []
+        self._parts = []
 
-        t = t + 1
-        d = g + weight_decay * p                    or, decoupled (AdamW), p = p * (1 - lr * weight_decay)
-        m = beta1 * m + (1 - beta1) * d
-        v = beta2 * v + (1 - beta2) * d * d         amsgrad: vmax = max(vmax, v), and vmax for v below
-        p = p - lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + eps)
+    def __reduce__(self):
+        return Launch, ()  # a copy knows nothing: its arrays will be others
 
-    Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019 (AdamW); Reddi et al., 2018 (amsgrad).
-    """
-    _check_hyper(hyper, 5)
-    if not amsgrad:
-        _update(_adam, rows, steps, hyper, decoupled, maximize)
-    elif any(len(row) < 5 for row in rows):
-        raise ValueError("amsgrad needs vmax, the array of the largest v so far; got none")
-    else:
-        _update(_amsgrad, rows, steps, hyper, decoupled, maximize)
+    def run(self, update, columns, gradients, steps, *numbers):
+        """Run ``update`` on all rows. ``columns``: lists of the parameters, and of each of their states."""
+        identities = [id(x) for column in (*columns, steps) for x in column]
+        if identities != self._identities:
+            self._parts = _parts_of(list(zip(*columns, strict=True)), steps)
+            self._arrays, self._identities = [*columns, steps], identities
+        alive = [part.enter_gradients(gradients) for part in self._parts]
+        for part in self._parts:
+            for x, copy in part.copies:
+                copy[...] = x
+            update(pool_for(part.size, _PARALLEL_SIZE), part.table, _LIKE[part.dtype], *numbers)
+            for x, copy in part.copies:
+                x[...] = copy
+        del alive
 
+
+_LIKE = {FLOAT32: np.empty(0, np.float32), FLOAT64: np.empty(0, np.float64)}
 
 # An element of Adam takes some 0.4 ns.
 _PARALLEL_SIZE = 1 << 14
 
 
-def _check_hyper(hyper, size):
-    if hyper.dtype != FLOAT64 or hyper.shape != (size,):
-        raise ValueError(f"expected hyper of shape ({size},) and dtype float64, got {hyper.shape} and {hyper.dtype}")
+def _parts_of(rows, steps):
+    """One part for each dtype; a parameter that is given twice changes once after the other."""
+    for row in rows:
+        _check_row(row)
+    if len({id(row[0]) for row in rows}) < len(rows):
+        return [_Part(row[0].dtype, [i], rows, steps) for i, row in enumerate(rows)]
+    places = {}
+    for i, row in enumerate(rows):
+        places.setdefault(row[0].dtype, []).append(i)
+    return [_Part(dtype, chosen, rows, steps) for dtype, chosen in places.items()]
 
 
-def _update(launch, rows, steps, *numbers):
-    """Run an update over all rows, the rows of each dtype in one launch."""
-    if len({id(row[0]) for row in rows}) < len(rows):  # a parameter given twice changes once after the other
-        for i, row in enumerate(rows):
-            _update(launch, [row], steps and steps[i : i + 1], *numbers)
-        return
-    for dtype, chosen in _by_dtype(rows).items():
-        table = np.empty((len(chosen), _COLUMNS), np.int64)
-        copies = []  # of arrays that do not lie one element after the other: (array, its copy)
-        size = 0
-        for i, place in enumerate(chosen):
-            arrays = rows[place]
-            _enter_row(table, i, arrays, dtype, copies)
-            size += arrays[0].size
-            if steps is not None:
-                _enter_step(table, i, _checked_step(steps[place]))
-        launch(pool_for(size, _PARALLEL_SIZE), table, _LIKE[dtype], *numbers)
-        for x, copy in copies:
-            x[...] = copy
+def _check_row(row):
+    p = row[0]
+    if p.dtype not in (FLOAT32, FLOAT64):
+        raise TypeError(f"expected p of dtype float32 or float64, got {p.dtype}")
+    for x in row[1:]:
+        if x.shape != p.shape or x.dtype != p.dtype:
+            raise _mismatch("the optimiser's state", x, p.shape, p.dtype)
 
 
-_LIKE = {FLOAT32: np.empty(0, np.float32), FLOAT64: np.empty(0, np.float64)}
-
-
-def _by_dtype(rows):
-    """The numbers of the rows of each dtype; all rows are checked before any of them changes."""
-    found = {}
-    for i, arrays in enumerate(rows):
-        p = arrays[0]
-        shape, dtype = p.shape, p.dtype
-        for x in arrays:
-            if x.shape != shape or x.dtype is not dtype:
-                _check_arrays(arrays)
-        if dtype is not FLOAT32 and dtype is not FLOAT64:
-            _check_arrays(arrays)
-        found.setdefault(dtype, []).append(i)
-    return found
-
-
-def _enter_row(table, i, arrays, dtype, copies):
-    flat = []
-    for j, x in enumerate(arrays):
-        if not x.flags.carray:
-            original, x = x, plain(x)
-            if j != 1:  # all but the gradient change
-                copies.append((original, x))
-        flat.append(x.ravel())
-    _enter(table, i, *flat, *flat[:1] * (_ARRAYS - len(flat)))
+def _mismatch(name, x, shape, dtype):
+    wanted = f"shape {shape} and dtype {dtype}, as the parameter"
+    return ValueError(f"expected {name} of {wanted}, got {x.shape} and {x.dtype}")
 
 
 def _checked_step(step):
@@ -356,12 +354,56 @@ def _checked_step(step):
     return step.ravel()
 
 
-def _check_arrays(arrays):
-    p = arrays[0]
-    if p.dtype not in (FLOAT32, FLOAT64):
-        raise TypeError(f"expected p of dtype float32 or float64, got {p.dtype}")
-    for i, x in enumerate(arrays[1:]):
-        if x.shape != p.shape or x.dtype != p.dtype:
-            name = "the gradient" if i == 0 else "the optimiser's state"
-            wanted = f"shape {p.shape} and dtype {p.dtype}, as the parameter"
-            raise ValueError(f"expected {name} of {wanted}, got {x.shape} and {x.dtype}")
+def _check_hyper(hyper, size):
+    if hyper.dtype != FLOAT64 or hyper.shape != (size,):
+        raise ValueError(f"expected hyper of shape ({size},) and dtype float64, got {hyper.shape} and {hyper.dtype}")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The functions. They take lists with an array for each parameter, and the launch of the step before, if it was kept.
+
+
+def sgd(p, g, buf, hyper, *, nesterov, first, maximize=False, launch=None):
+    """One step of gradient descent for all parameters, changing ``p`` and ``buf`` in place.
+
+    ``p``, ``g``, ``buf``: lists of arrays, those of one place of one shape (*) and dtype; ``hyper``, (4,) float64, is
+    [lr, momentum, dampening, weight_decay]. With d = g + weight_decay * p (-g to maximize)::
+
+        buf = d if first else momentum * buf + (1 - dampening) * d
+        p   = p - lr * (d + momentum * buf if nesterov else buf)
+
+    and p = p - lr * d where momentum is 0; ``buf`` may then be empty.
+    Source: the formula of PyTorch's ``SGD`` (Sutskever et al., 2013, with the learning rate outside the velocity).
+    """
+    _check_hyper(hyper, 4)
+    launch = launch or Launch()
+    if hyper[1] == 0.0:
+        launch.run(_sgd, [p], g, [], hyper, maximize)
+    elif len(buf) < len(p):
+        raise ValueError(f"momentum is {hyper[1]}, but no momentum buffer was given")
+    else:
+        launch.run(_sgd_momentum, [p, buf], g, [], hyper, nesterov, first, maximize)
+
+
+def adam(p, g, m, v, vmax, steps, hyper, *, decoupled, amsgrad=False, maximize=False, launch=None):
+    """One step of Adam for all parameters, changing ``p``, ``m``, ``v``, ``steps`` (``vmax`` for amsgrad) in place.
+
+    ``p``, ``g``, ``m``, ``v``, ``vmax``: lists of arrays, those of one place of one shape (*) and dtype; ``steps``: the
+    counts of steps, float arrays of one element; ``hyper``, (5,) float64, is [lr, beta1, beta2, eps, weight_decay]::
+
+        t = t + 1
+        d = g + weight_decay * p                    or, decoupled (AdamW), p = p * (1 - lr * weight_decay)
+        m = beta1 * m + (1 - beta1) * d
+        v = beta2 * v + (1 - beta2) * d * d         amsgrad: vmax = max(vmax, v), and vmax for v below
+        p = p - lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + eps)
+
+    Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019 (AdamW); Reddi et al., 2018 (amsgrad).
+    """
+    _check_hyper(hyper, 5)
+    launch = launch or Launch()
+    if not amsgrad:
+        launch.run(_adam, [p, m, v], g, steps, hyper, decoupled, maximize)
+    elif len(vmax) < len(p):
+        raise ValueError("amsgrad needs vmax, the array of the largest v so far; got none")
+    else:
+        launch.run(_amsgrad, [p, m, v, vmax], g, steps, hyper, decoupled, maximize)

@@ -260,35 +260,43 @@ def dropout_backward(g, p, used, *, out=None):
 # optim.py
 
 
-def sgd(rows, hyper, *, nesterov, first, maximize=False):
+def sgd(p, g, buf, hyper, **options):
+    for i in range(len(p)):
+        _sgd(p[i], g[i], buf[i] if buf else None, hyper, **options)
+
+
+def _sgd(p, g, buf, hyper, *, nesterov, first, maximize=False):
     lr, momentum, dampening, weight_decay = hyper
-    for p, g, *buf in rows:
-        d = -g if maximize else g
-        if weight_decay != 0:
-            d = d + weight_decay * p
-        if momentum != 0:
-            buf[0][...] = d if first else momentum * buf[0] + (1 - dampening) * d
-            d = d + momentum * buf[0] if nesterov else buf[0]
-        p[...] = p - lr * d
+    d = -g if maximize else g
+    if weight_decay != 0:
+        d = d + weight_decay * p
+    if momentum != 0:
+        buf[...] = d if first else momentum * buf + (1 - dampening) * d
+        d = d + momentum * buf if nesterov else buf
+    p[...] = p - lr * d
 
 
-def adam(rows, steps, hyper, *, decoupled, amsgrad=False, maximize=False):
+def adam(p, g, m, v, vmax, steps, hyper, **options):
+    for i in range(len(p)):
+        _adam(p[i], g[i], m[i], v[i], vmax[i] if vmax else None, steps[i], hyper, **options)
+
+
+def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad=False, maximize=False):
     lr, beta1, beta2, eps, weight_decay = hyper
-    for (p, g, m, v, *vmax), step in zip(rows, steps, strict=True):
-        step += 1
-        d = -g if maximize else g
-        if decoupled:
-            p[...] = p * (1 - lr * weight_decay)
-        elif weight_decay != 0:
-            d = d + weight_decay * p
-        m[...] = beta1 * m + (1 - beta1) * d
-        v[...] = beta2 * v + (1 - beta2) * d * d
-        square = v
-        if amsgrad:
-            vmax[0][...] = np.maximum(vmax[0], v)
-            square = vmax[0]
-        correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
-        p[...] = p - lr / correction1 * m / (np.sqrt(square / correction2) + eps)
+    step += 1
+    d = -g if maximize else g
+    if decoupled:
+        p[...] = p * (1 - lr * weight_decay)
+    elif weight_decay != 0:
+        d = d + weight_decay * p
+    m[...] = beta1 * m + (1 - beta1) * d
+    v[...] = beta2 * v + (1 - beta2) * d * d
+    square = v
+    if amsgrad:
+        vmax[...] = np.maximum(vmax, v)
+        square = vmax
+    correction1, correction2 = 1 - beta1 ** step.item(), 1 - beta2 ** step.item()
+    p[...] = p - lr / correction1 * m / (np.sqrt(square / correction2) + eps)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """The optimiser updates: PyTorch's recorded steps, the NumPy twins, layouts, and independence of threads."""
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -27,18 +29,20 @@ def sgd_stepper(lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=Fals
     buf = np.full(7, np.nan) if momentum else None  # the first step must not read it
 
     def step(p, g, count):
-        optim.sgd([(p, g, buf) if momentum else (p, g)], hyper, nesterov=nesterov, first=count == 1, maximize=maximize)
+        buffers = [buf] if momentum else []
+        optim.sgd([p], [g], buffers, hyper, nesterov=nesterov, first=count == 1, maximize=maximize)
 
     return step
 
 
 def adam_stepper(lr, decoupled, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False):
     hyper = np.array([lr, *betas, eps, weight_decay])
-    averages = np.zeros((3 if amsgrad else 2, 7))
+    m, v, vmax = ([each] for each in np.zeros((3, 7)))
 
     def step(p, g, count):
         steps = [np.array(count - 1, np.float32)]
-        optim.adam([(p, g, *averages)], steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+        options = {"decoupled": decoupled, "amsgrad": amsgrad, "maximize": maximize}
+        optim.adam([p], [g], m, v, vmax if amsgrad else [], steps, hyper, **options)
         assert steps[0] == count
 
     return step
@@ -79,6 +83,11 @@ def copied(rows):
     return [tuple(x.copy() for x in row) for row in rows]
 
 
+def columns(rows, number):
+    """The arrays of the rows as the functions take them: one list for each of their arguments."""
+    return [[row[i] for row in rows] for i in range(number)]
+
+
 def assert_same_update(update, rows):
     """``update(module, rows)`` leaves in every array what it leaves with the twin, and the gradients as they were."""
     ours, twins = copied(rows), copied(rows)
@@ -108,7 +117,7 @@ def test_sgd_is_its_twin(shapes, momentum, dampening, weight_decay, nesterov, fi
     hyper = np.array([0.1, momentum, dampening, weight_decay])
 
     def update(module, rows):
-        module.sgd(rows, hyper, nesterov=nesterov, first=first, maximize=maximize)
+        module.sgd(*columns(rows, 3), hyper, nesterov=nesterov, first=first, maximize=maximize)
 
     assert_same_update(update, rows_like(shapes, 3))
 
@@ -129,10 +138,11 @@ def test_adam_is_its_twin(shapes, counts, step_dtype, weight_decay, decoupled, a
 
     def update(module, rows):
         steps = [np.array(count, step_dtype) for count in counts]
-        module.adam(rows, steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+        options = {"decoupled": decoupled, "amsgrad": amsgrad, "maximize": maximize}
+        module.adam(*columns(rows, 5), steps, hyper, **options)
         assert [step.item() for step in steps] == [count + 1 for count in counts]
 
-    assert_same_update(update, rows_like(shapes, 5 if amsgrad else 4))
+    assert_same_update(update, rows_like(shapes, 5))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -151,10 +161,10 @@ def step_at_2():
 def test_threads_change_no_bit(dtype, sizes, monkeypatch):
     rows = rows_like([(size, dtype) for size in sizes], 5)
     for update in (
-        lambda rows: optim.sgd([row[:2] for row in rows], np.array([0.1, 0, 0, 0.1]), nesterov=False, first=False),
-        lambda rows: optim.sgd([row[:3] for row in rows], SGD_HYPER, nesterov=True, first=False),
-        lambda rows: optim.adam([row[:4] for row in rows], step_at_2() * len(rows), ADAM_HYPER, decoupled=False),
-        lambda rows: optim.adam(rows, step_at_2() * len(rows), ADAM_HYPER, decoupled=True, amsgrad=True),
+        lambda rows: optim.sgd(*columns(rows, 2), [], np.array([0.1, 0, 0, 0.1]), nesterov=False, first=False),
+        lambda rows: optim.sgd(*columns(rows, 3), SGD_HYPER, nesterov=True, first=False),
+        lambda rows: optim.adam(*columns(rows, 4), [], step_at_2() * len(rows), ADAM_HYPER, decoupled=False),
+        lambda rows: optim.adam(*columns(rows, 5), step_at_2() * len(rows), ADAM_HYPER, decoupled=True, amsgrad=True),
     ):
         results = []
         for threaded in (False, True):
@@ -169,10 +179,10 @@ def test_threads_change_no_bit(dtype, sizes, monkeypatch):
 
 
 def updates(arrays):
-    p, g, m, v, vmax = arrays
-    optim.sgd([(p, g, m)], SGD_HYPER, nesterov=True, first=False)
-    optim.adam([(p, g, m, v)], step_at_2(), ADAM_HYPER, decoupled=True)
-    optim.adam([(p, g, m, v, vmax)], step_at_2(), ADAM_HYPER, decoupled=False, amsgrad=True)
+    p, g, m, v, vmax = ([x] for x in arrays)
+    optim.sgd(p, g, m, SGD_HYPER, nesterov=True, first=False)
+    optim.adam(p, g, m, v, [], step_at_2(), ADAM_HYPER, decoupled=True)
+    optim.adam(p, g, m, v, vmax, step_at_2(), ADAM_HYPER, decoupled=False, amsgrad=True)
 
 
 @pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[::-1, ::2], lambda x: x[:, 1:]])
@@ -191,8 +201,8 @@ def test_a_read_only_gradient():
     p, g, buf = arrays_like((3, 4), np.float32, 3)
     read_only = np.broadcast_to(g[0], (3, 4))
     same = [p.copy(), read_only.copy(), buf.copy()]
-    optim.sgd([(p, read_only, buf)], SGD_HYPER, nesterov=False, first=False)
-    optim.sgd([tuple(same)], SGD_HYPER, nesterov=False, first=False)
+    optim.sgd([p], [read_only], [buf], SGD_HYPER, nesterov=False, first=False)
+    optim.sgd(*[[x] for x in same], SGD_HYPER, nesterov=False, first=False)
     np.testing.assert_array_equal(p, same[0])
 
 
@@ -200,35 +210,35 @@ def test_nan_and_infinity_pass_through():
     g = np.array([np.nan, np.inf, -np.inf, 0.0])
     p, m, v = np.zeros((3, 4))
     with np.errstate(invalid="ignore"):
-        optim.adam([(p, g, m, v)], [np.array(0.0)], ADAM_HYPER, decoupled=True)
+        optim.adam([p], [g], [m], [v], [], [np.array(0.0)], ADAM_HYPER, decoupled=True)
     assert np.isnan(p).tolist() == [True, True, True, False]
     p, buf = np.zeros((2, 4))
-    optim.sgd([(p, g, buf)], SGD_HYPER, nesterov=False, first=True)
+    optim.sgd([p], [g], [buf], SGD_HYPER, nesterov=False, first=True)
     np.testing.assert_array_equal(p, [np.nan, -np.inf, np.inf, 0.0])
 
 
 def test_amsgrad_keeps_nan_in_its_maximum():
     p, m, v, vmax = np.ones((4, 3))
     g = np.array([0.0, np.nan, 0.0])
-    optim.adam([(p, g, m, v, vmax)], step_at_2(), ADAM_HYPER, decoupled=True, amsgrad=True)
+    optim.adam([p], [g], [m], [v], [vmax], step_at_2(), ADAM_HYPER, decoupled=True, amsgrad=True)
     assert np.isnan(vmax).tolist() == [False, True, False]
 
 
 def test_sgd_without_momentum_ignores_the_buffer_and_dampening():
     p, g, buf = arrays_like(5, np.float64, 3)
     expected, kept = p - 0.1 * g, buf.copy()
-    optim.sgd([(p, g, buf)], np.array([0.1, 0.0, 0.5, 0.0]), nesterov=False, first=False)
+    optim.sgd([p], [g], [buf], np.array([0.1, 0.0, 0.5, 0.0]), nesterov=False, first=False)
     np.testing.assert_allclose(p, expected, rtol=1e-15)
     np.testing.assert_array_equal(buf, kept)
 
 
 def adam_of(*row, hyper=ADAM_HYPER, step=None, **options):
     steps = step_at_2() if step is None else [step]
-    optim.adam([(np.ones(3),) * 4, row], step_at_2() + steps, hyper, decoupled=False, **options)
+    optim.adam(*columns([(np.ones(3),) * 4, row], 4), [], step_at_2() + steps, hyper, decoupled=False, **options)
 
 
-def sgd_of(*row, hyper=SGD_HYPER):
-    optim.sgd([row], hyper, nesterov=False, first=True)
+def sgd_of(p, g, *buf, hyper=SGD_HYPER):
+    optim.sgd([p], [g], list(buf), hyper, nesterov=False, first=True)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +270,8 @@ x = [np.ones(100_000) for _ in range(5)]
 state = np.zeros(2, np.uint64)
 random.dropout(random.normal((100_000,), np.float64, state), 0.5, state)
 random.permutation(10, state)
-optim.adam([tuple(x[:4])], [np.array(1.0)], np.array([0.1, 0.9, 0.99, 1e-8, 0.0]), decoupled=True)
-optim.sgd([tuple(x[:3])], np.array([0.1, 0.9, 0.0, 0.0]), nesterov=False, first=True)
+optim.adam(*[[each] for each in x[:4]], [], [np.array(1.0)], np.array([0.1, 0.9, 0.99, 1e-8, 0.0]), decoupled=True)
+optim.sgd(*[[each] for each in x[:3]], np.array([0.1, 0.9, 0.0, 0.0]), nesterov=False, first=True)
 print(_jit.compilation.count)
 """
 
@@ -278,11 +288,30 @@ def test_averages_of_a_gradient_that_stays_zero_come_to_zero(dtype):
     smallest = np.finfo(dtype).smallest_subnormal
     p, g, m, v = np.ones(33, dtype), np.zeros(33, dtype), np.full(33, 5 * smallest), np.full(33, 5 * smallest)
     hyper = np.array([0.1, 0.9, 0.999, 1e-8, 0])
-    optim.adam([(p, g, m, v)], [np.array(9.0, np.float32)], hyper, decoupled=False)
+    optim.adam([p], [g], [m], [v], [], [np.array(9.0, np.float32)], hyper, decoupled=False)
     assert not m.any()
     assert not v.any()
     assert (p == 1).all()
     velocity = np.full(33, 5 * smallest)
-    optim.sgd([(p, g, velocity)], np.array([0.1, 0.9, 0, 0]), nesterov=False, first=False)
+    optim.sgd([p], [g], [velocity], np.array([0.1, 0.9, 0, 0]), nesterov=False, first=False)
     assert not velocity.any()
     assert (np.full(33, 4 * smallest) / dtype(2) == 2 * smallest).all()  # elsewhere they are numbers as before
+
+
+def test_a_launch_is_kept_while_the_arrays_are_the_same():
+    launch = optim.Launch()
+    p, g, expected = np.ones(5), np.ones(5), np.ones(5)
+    for count in range(4):
+        if count == 2:
+            p = p.copy()  # another array in its place
+        g = g + 1  # the gradient is another each time
+        optim.sgd([p], [g], [], np.array([0.1, 0, 0, 0]), nesterov=False, first=False, launch=launch)
+        expected -= 0.1 * g
+    np.testing.assert_allclose(p, expected, rtol=1e-15)
+
+
+def test_a_copy_of_a_launch_knows_nothing_of_the_arrays():
+    launch = optim.Launch()
+    optim.sgd([np.ones(5)], [np.ones(5)], [], np.array([0.1, 0, 0, 0]), nesterov=False, first=False, launch=launch)
+    for copied in (copy.copy(launch), copy.deepcopy(launch), pickle.loads(pickle.dumps(launch))):
+        assert vars(copied) == vars(optim.Launch())

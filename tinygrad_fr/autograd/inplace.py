@@ -39,16 +39,18 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
     return target
 
 
-def write_rows(op: Op, rows: Sequence[tuple[Tensor, ...]], shared: Tensor, params: dict[str, Any]) -> None:
-    """``op(rows, shared)``, which writes into the first tensor of every row: one call for many, outside the graph."""
+def write_each(op: Op, columns: Sequence[list[Tensor]], shared: Tensor, params: dict[str, Any]) -> None:
+    """``op(*columns, shared)``, which writes into all tensors of the first column: one call, outside the graph."""
     mode = thread.mode
-    for row in rows:
-        check_writable(op.name, row[0])
-    mode.quietly(op.forward, [tuple([each._array for each in row]) for row in rows], shared._array, **params)
-    for row in rows:
-        bump(row[0])
+    targets = columns[0]
+    for target in targets:
+        check_writable(op.name, target)
+    arrays = [[each._array for each in column] for column in columns]
+    mode.quietly(op.forward, *arrays, shared._array, **params)
+    for target in targets:
+        bump(target)
     if mode.recorder is not None:
-        mode.recorder(f"{op.name}_", (*itertools.chain(*rows), shared), params, [row[0] for row in rows])
+        mode.recorder(f"{op.name}_", (*itertools.chain(*columns), shared), params, targets)
 
 
 def bump(target: Tensor) -> None:

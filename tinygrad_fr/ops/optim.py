@@ -6,39 +6,43 @@ rate and its like, and the counts of steps.
 
 from .. import kernels as k
 from ..autograd.dispatch import op
-from ..autograd.inplace import write_rows
+from ..autograd.inplace import write_each
 from ..autograd.tensor import Tensor
 
 
 @op
-def _sgd(rows, hyper, *, nesterov, first, maximize):
-    """Each p after one step of gradient descent; its velocity changes with it.  Rows (p, g) or (p, g, velocity)."""
-    k.optim.sgd(rows, hyper, nesterov=nesterov, first=first, maximize=maximize)
+def _sgd(p, g, velocity, hyper, *, nesterov, first, maximize, launch):
+    """Each p after one step of gradient descent; its velocity changes with it."""
+    k.optim.sgd(p, g, velocity, hyper, nesterov=nesterov, first=first, maximize=maximize, launch=launch)
 
 
 @op
-def _adam(rows, hyper, *, decoupled, amsgrad, maximize):
-    """Each p after one step of Adam; its averages and its count change with it.  Rows (p, g, m, v, [vmax,] step)."""
-    steps = [row[-1] for row in rows]
-    k.optim.adam([row[:-1] for row in rows], steps, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize)
+def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad, maximize, launch):
+    """Each p after one step of Adam; its averages and its count change with it."""
+    k.optim.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize, launch=launch)
 
 
-def sgd_(rows, hyper, params):
-    """One step of gradient descent on the first tensor of each row, in place; ``kernels.optim.sgd`` has the formula.
+def new_launch():
+    """What an update keeps from step to step: the param ``launch``."""
+    return k.optim.Launch()
 
-    ``rows`` (p, g) or, with momentum, (p, g, velocity); ``hyper``, (4,) float64, [lr, momentum, dampening,
-    weight_decay]; ``params`` are nesterov, first and maximize.
+
+def sgd_(p, g, velocity, hyper, params):
+    """One step of gradient descent on each p, in place.  p, g, velocity: lists of Tensors; hyper: (4,) float64.
+
+    ``hyper`` is [lr, momentum, dampening, weight_decay]; ``params`` are nesterov, first, maximize and launch. The
+    formula stands in ``kernels.optim.sgd``; without momentum ``velocity`` is empty.
     """
-    write_rows(_sgd.op, rows, hyper, params)
+    write_each(_sgd.op, (p, g, velocity), hyper, params)
 
 
-def adam_(rows, hyper, params):
-    """One step of Adam on the first tensor of each row, in place; ``kernels.optim.adam`` has the formula.
+def adam_(p, g, m, v, vmax, step, hyper, params):
+    """One step of Adam on each p, in place.  p, g, m, v, vmax, step: lists of Tensors; hyper: (5,) float64.
 
-    ``rows`` (p, g, m, v, step) or, for amsgrad, (p, g, m, v, vmax, step); ``hyper``, (5,) float64, [lr, beta1, beta2,
-    eps, weight_decay]; ``params`` are decoupled, amsgrad and maximize.
+    ``hyper`` is [lr, beta1, beta2, eps, weight_decay]; ``params`` are decoupled, amsgrad, maximize and launch. The
+    formula stands in ``kernels.optim.adam``; without amsgrad ``vmax`` is empty.
     """
-    write_rows(_adam.op, rows, hyper, params)
+    write_each(_adam.op, (p, g, m, v, vmax, step), hyper, params)
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:

@@ -11,7 +11,7 @@ from ..ops.optim import adam_
 from .optimizer import Group, Optimizer, check_at_least_zero, refuse
 
 _STATE = ("exp_avg", "exp_avg_sq", "step")
-_AMSGRAD_STATE = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step")
+_LARGEST = "max_exp_avg_sq"
 
 
 class Adam(Optimizer):
@@ -70,21 +70,27 @@ class Adam(Optimizer):
         beta1, beta2 = group["betas"]
         return (group["lr"], beta1, beta2, group["eps"], group["weight_decay"])
 
-    def _update(self, group: Group, hyper: Tensor) -> None:
+    def _update(self, group: Group, hyper: Tensor, launch: Any) -> None:
         amsgrad = group["amsgrad"]
-        names = _AMSGRAD_STATE if amsgrad else _STATE
-        rows = []
-        for p in group["params"]:
-            if p.grad is not None:
-                state = self.state[p] or self._start(p, amsgrad)
-                rows.append((p, p.grad, *[state[name] for name in names]))
-        if rows:
-            params = {"decoupled": group["decoupled_weight_decay"], "amsgrad": amsgrad, "maximize": group["maximize"]}
-            adam_(rows, hyper, params)
+        chosen = [p for p in group["params"] if p.grad is not None]
+        if not chosen:
+            return
+        states = [self.state[p] or self._start(p, amsgrad) for p in chosen]
+        gradients = [p.grad for p in chosen]
+        means, squares, steps = ([state[name] for state in states] for name in _STATE)
+        largest = [state[_LARGEST] for state in states] if amsgrad else []
+        params = {
+            "decoupled": group["decoupled_weight_decay"],
+            "amsgrad": amsgrad,
+            "maximize": group["maximize"],
+            "launch": launch,
+        }
+        adam_(chosen, gradients, means, squares, largest, steps, hyper, params)
 
     def _start(self, p: Tensor, amsgrad: bool) -> dict[str, Any]:
         """The state of a parameter before its first step."""
-        *averages, step = _AMSGRAD_STATE if amsgrad else _STATE
+        *averages, step = _STATE
+        averages += [_LARGEST] * amsgrad
         state = self.state[p]
         state[step] = wrap(np.zeros((), dtypes.get_default_dtype().numpy))
         state.update({name: wrap(np.zeros_like(p._array)) for name in averages})

@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Tensor, enable_grad
 from ..autograd.mode import thread
 from ..autograd.tensor import wrap
-from ..ops.optim import clear_grad
+from ..ops.optim import clear_grad, new_launch
 
 Group = dict[str, Any]
 
@@ -25,7 +25,7 @@ class Optimizer:
     any time.
 
     A subclass says in ``_hyper_names`` which options its update op reads as data, and updates a group in
-    ``_update(group, hyper)``.
+    ``_update(group, hyper, launch)``.
     """
 
     _hyper_names: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Optimizer:
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._hyper: list[tuple[tuple[float, ...], Tensor]] = []  # by group: the values, and the array that holds them
+        self._launches: list[Any] = []  # by group
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -94,20 +95,22 @@ class Optimizer:
         before = thread.mode
         thread.mode = before.without_grad
         try:
-            for group, hyper in zip(self.param_groups, self._refreshed_hyper(), strict=True):
-                self._update(group, hyper)
+            hypers = self._refreshed_hyper()
+            for group, hyper, launch in zip(self.param_groups, hypers, self._launches, strict=True):
+                self._update(group, hyper, launch)
         finally:
             thread.mode = before
         return loss
 
-    def _update(self, group: Group, hyper: Tensor) -> None:
-        """Update the parameters of one group; outside the graph."""
+    def _update(self, group: Group, hyper: Tensor, launch: Any) -> None:
+        """Update the parameters of one group, outside the graph; ``launch`` keeps what is known of their arrays."""
         raise NotImplementedError(f"{type(self).__name__} must say how it updates a group, in _update")
 
     def _refreshed_hyper(self) -> list[Tensor]:
         """For each group the float64 array of its options, with what has been assigned to them since."""
         while len(self._hyper) < len(self.param_groups):
             self._hyper.append(((), wrap(np.empty(len(self._hyper_names)))))
+            self._launches.append(new_launch())
         for i, group in enumerate(self.param_groups):
             values = self._hyper_values(group)
             known, hyper = self._hyper[i]

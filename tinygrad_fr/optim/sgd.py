@@ -56,22 +56,26 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: Group, hyper: Tensor) -> None:
+    def _update(self, group: Group, hyper: Tensor, launch: Any) -> None:
+        chosen = [p for p in group["params"] if p.grad is not None]
         params = {"nesterov": group["nesterov"], "maximize": group["maximize"]}
-        rows = {True: [], False: []}  # by whether it is the first step of the velocity
-        for p in group["params"]:
-            if p.grad is not None:
-                first, velocity = self._velocity(p) if group["momentum"] != 0 else (False, ())
-                rows[first].append((p, p.grad, *velocity))
-        for first, chosen in rows.items():
-            if chosen:
-                sgd_(chosen, hyper, {**params, "first": first})
+        if group["momentum"] == 0:
+            _step(chosen, [], hyper, {**params, "first": False, "launch": launch})
+            return
+        new = [p for p in chosen if self._velocity(p) is None]
+        _step(new, [self._start(p) for p in new], hyper, {**params, "first": True, "launch": None})
+        going = [p for p in chosen if p not in set(new)] if new else chosen
+        _step(going, [self._velocity(p) for p in going], hyper, {**params, "first": False, "launch": launch})
 
-    def _velocity(self, p: Tensor) -> tuple[bool, tuple[Tensor]]:
-        """Whether the velocity of a parameter is new, and the velocity."""
-        state = self.state[p]
-        velocity = state.get("momentum_buffer")
-        if velocity is not None:
-            return False, (velocity,)
-        state["momentum_buffer"] = wrap(np.zeros_like(p._array))
-        return True, (state["momentum_buffer"],)
+    def _velocity(self, p: Tensor) -> Tensor | None:
+        return self.state[p].get("momentum_buffer")
+
+    def _start(self, p: Tensor) -> Tensor:
+        """The velocity of a parameter before its first step."""
+        velocity = self.state[p]["momentum_buffer"] = wrap(np.zeros_like(p._array))
+        return velocity
+
+
+def _step(chosen: list[Tensor], velocities: list[Any], hyper: Tensor, params: dict[str, Any]) -> None:
+    if chosen:
+        sgd_(chosen, [p.grad for p in chosen], velocities, hyper, params)
