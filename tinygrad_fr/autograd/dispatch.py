@@ -70,10 +70,12 @@ def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node
             return None
         needs, parents = _ONE, (tensor._node or tensor,)
     else:
-        needs = tuple([isinstance(each, Tensor) and each._requires_grad for each in inputs])
+        parents = tuple(
+            [(each._node or each) if isinstance(each, Tensor) and each._requires_grad else None for each in inputs]
+        )
+        needs = tuple([parent is not None for parent in parents])
         if True not in needs:
             return None
-        parents = tuple([(each._node or each) if need else None for each, need in zip(inputs, needs)])  # noqa: B905
     plan = op._plans.get(needs) or op.plan(needs)
     saved = plan.save(arrays, result, kept, params)
     counters, version = [], 0

@@ -35,6 +35,12 @@ class Rule:
         return self.function(g, *[saved[place] for place in self.places])
 
 
+def _in_one_expression(rule: Rule) -> Callable[..., Any]:
+    """``run(g, saved)``, the call of a rule written out: it is called often."""
+    arguments = "".join(f", saved[{place}]" for place in rule.places)
+    return eval(f"lambda g, saved: rule(g{arguments})", {"rule": rule.function})
+
+
 def _all_at_once(rules: Sequence[Rule]) -> Callable[..., Any]:
     """``run(parents, g, saved)``, the gradients by all ``rules``, written out as one expression: it is called often."""
     calls = []
@@ -61,6 +67,7 @@ class Op:
         self.params = tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "out")
         self.rules: dict[int, Rule] = {}  # by input; the inputs of a variadic tail share one
         self.backward: Any = None  # all gradients in one pass on arrays, for the first order
+        self._run_backward: Any = None  # the same as run(g, saved)
         self.reference: Any = None  # the same function composed of other ops
         self.slots: tuple[str, ...] = (*self.inputs, RESULT)
         self.differentiable = False
@@ -95,6 +102,7 @@ class Op:
         is then there to read.
         """
         self.backward = self._place(Rule(function, True))
+        self._run_backward = _in_one_expression(self.backward)
         self._tabulate()
         return function
 
@@ -180,8 +188,8 @@ class Op:
         return tuple(gradients)
 
     def _fused(self, saved: Any, g: Any) -> tuple[Any, ...]:
-        gradients = self.backward.run(np.asarray(g), saved)
-        return gradients if type(gradients) is tuple else (gradients,)
+        gradients = self._run_backward(g if g.__class__ is np.ndarray else np.asarray(g), saved)
+        return gradients if gradients.__class__ is tuple else (gradients,)
 
     def _with_position(self, rule: Rule, values: list[Any], i: int) -> list[Any]:
         if self.variadic and "position" in rule.names:
