@@ -237,8 +237,7 @@ def _take_parts(pool, thread):
     done = 0
     shares = _read(pool, _SHARES)
     for i in range(shares):
-        share = (thread + i) % shares
-        done += _take_share(pool, share)
+        done += _take_share(pool, (thread + i) % shares)
     return done
 
 
@@ -253,16 +252,16 @@ def _take_share(pool, share):
     while True:
         word = _read(pool, _NEXT + share * _LINE)
         part = word & _LOWER
-        if part == _NO_PART:
-            return done
         task, arguments = _read(pool, _TASK), _read(pool, _ARGUMENTS)
         count, shares = _read(pool, _COUNT), _read(pool, _SHARES)
-        if shares <= share or part >= (share + 1) * count // shares:
-            return done
+        if part == _NO_PART or shares <= share or part >= (share + 1) * count // shares:
+            break
         if _swap(pool, _NEXT + share * _LINE, word, word + 1):
             _call(task, arguments, part)
-            _add(pool, _DONE, 1)
             done += 1
+    if done:
+        _add(pool, _DONE, done)  # once for all: threads that count together hinder each other
+    return done
 
 
 @inlined
