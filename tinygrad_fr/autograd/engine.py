@@ -215,9 +215,12 @@ def _flow_of_arrays(roots, seeds, keep: bool, wanted, useful) -> tuple[dict[Edge
             _into_place(pending, heap, node, g)
             continue
         saved = node.saved if node.saved is not None and not node.counters else node.check_unchanged()
-        rules = node.op.array_rules
-        if rules is None:
-            gradients = node.op.array_gradients(node, parents, g)
+        op = node.op
+        rules = op.array_rules
+        if op.run_backward is not None:
+            gradients = op.run_backward(g if g.__class__ is _ndarray else np.asarray(g), saved)
+        elif rules is None:
+            gradients = op.array_gradients(node, parents, g)
         else:
             if g.__class__ is not _ndarray and node.counters:
                 saved = [value[()] if value.__class__ is _ndarray else value for value in saved]

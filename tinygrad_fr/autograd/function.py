@@ -80,7 +80,7 @@ class Context:
 class _FunctionOp:
     """What a node of a user's function calls to differentiate: its ``backward``."""
 
-    array_rules = None
+    array_rules = run_backward = None
 
     def __init__(self, function: type["Function"], context: Context, inputs: Any, outputs: Any):
         self.name = function.__name__
@@ -253,7 +253,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Refuse:
     name = "once_differentiable"
-    array_rules = None
+    array_rules = run_backward = None
 
     def array_gradients(self, node: Node, parents: Any, g: Any) -> Any:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

@@ -35,10 +35,10 @@ class Rule:
         return self.function(g, *[saved[place] for place in self.places])
 
 
-def _in_one_expression(rule: Rule) -> Callable[..., Any]:
-    """``run(g, saved)``, the call of a rule written out: it is called often."""
-    arguments = "".join(f", saved[{place}]" for place in rule.places)
-    return eval(f"lambda g, saved: rule(g{arguments})", {"rule": rule.function})
+def _in_one_expression(rule: Rule, inputs: int) -> Callable[..., Any]:
+    """``run(g, saved)``, a tuple of gradients by a rule for all inputs, written out: it is called often."""
+    call = f"rule(g{''.join(f', saved[{place}]' for place in rule.places)})"
+    return eval(f"lambda g, saved: {f'({call},)' if inputs == 1 else call}", {"rule": rule.function})
 
 
 def _all_at_once(rules: Sequence[Rule]) -> Callable[..., Any]:
@@ -67,7 +67,7 @@ class Op:
         self.params = tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "out")
         self.rules: dict[int, Rule] = {}  # by input; the inputs of a variadic tail share one
         self.backward: Any = None  # all gradients in one pass on arrays, for the first order
-        self._run_backward: Any = None  # the same as run(g, saved)
+        self.run_backward: Any = None  # the same as run(g, saved), a tuple
         self.reference: Any = None  # the same function composed of other ops
         self.slots: tuple[str, ...] = (*self.inputs, RESULT)
         self.differentiable = False
@@ -102,7 +102,7 @@ class Op:
         is then there to read.
         """
         self.backward = self._place(Rule(function, True))
-        self._run_backward = _in_one_expression(self.backward)
+        self.run_backward = _in_one_expression(self.backward, len(self.inputs))
         self._tabulate()
         return function
 
@@ -149,10 +149,8 @@ class Op:
     # --- applying them -------------------------------------------------------------------------------------------
 
     def array_gradients(self, node: Node, parents: Any, g: Any) -> Sequence[Any]:
-        """The gradient of each input in ``parents`` as an array, or None; no graph is recorded."""
+        """The gradient of each input in ``parents`` as an array, or None, by the rules; no graph is recorded."""
         saved = node.saved
-        if self.backward is not None:
-            return self._fused(saved, g)
         gradients = []
         for i, parent in enumerate(parents):
             rule = self.rule(i)
@@ -169,7 +167,7 @@ class Op:
     def tensor_gradients(self, node: Node, parents: Any, g: Tensor, create_graph: bool) -> tuple[Any, ...]:
         """The gradient of each input in ``parents`` as a Tensor, or None, by op calls: they record and are heard."""
         if self.backward is not None and not create_graph:
-            gradients = tuple(None if each is None else wrap(each) for each in self._fused(node.saved, g._array))
+            gradients = tuple(None if each is None else wrap(each) for each in self.run_backward(g._array, node.saved))
             recorder = thread.mode.recorder
             if recorder is not None:
                 recorder(f"{self.name}_backward", (g, *node.saved), {}, gradients)
@@ -186,10 +184,6 @@ class Op:
                 values = [tensors[place] for place in rule.places]
                 gradients.append(rule.function(g, *self._with_position(rule, values, i)))
         return tuple(gradients)
-
-    def _fused(self, saved: Any, g: Any) -> tuple[Any, ...]:
-        gradients = self._run_backward(g if g.__class__ is np.ndarray else np.asarray(g), saved)
-        return gradients if gradients.__class__ is tuple else (gradients,)
 
     def _with_position(self, rule: Rule, values: list[Any], i: int) -> list[Any]:
         if self.variadic and "position" in rule.names:
