@@ -22,7 +22,7 @@ ALLOWED = {
     "ops": {"autograd", "kernels", "random"},
     "nn": {"autograd", "ops"},
     "optim": {"autograd", "ops"},
-    "utils": {"autograd", "ops", "random"},
+    "utils": {"autograd", "kernels", "ops", "random"},
     "datasets": {"autograd", "kernels", "ops", "utils"},
     "transforms": {"autograd", "ops", "random"},
     "serialization": {"autograd", "utils"},

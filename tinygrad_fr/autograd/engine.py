@@ -50,7 +50,10 @@ def backward(
     found, fresh = _propagate(roots, seeds, keep, create_graph, targets)
     if targets is None:
         for leaf, g in found.items():
-            _accumulate(leaf, g, leaf in fresh, create_graph)
+            if leaf.grad is None and leaf._extra is None and leaf in fresh and g.flags.c_contiguous:
+                leaf.grad = wrap(g)  # the usual case, sooner done
+            else:
+                _accumulate(leaf, g, leaf in fresh, create_graph)
     else:
         for tensor in targets:
             g = found.get(_edge(tensor))

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from ... import kernels
 from ...autograd import Tensor
 from ...autograd.tensor import wrap
 from ...random import Generator
@@ -65,7 +66,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             return NotImplemented
         if any(type(tensor) is not Tensor or tensor.requires_grad for tensor in self.tensors):
             return NotImplemented  # a gradient flows back through indexing
-        return [wrap(tensor.numpy().take(indices, axis=0)) for tensor in self.tensors]
+        return [wrap(kernels.gather.take_rows(tensor.numpy(), indices)) for tensor in self.tensors]
 
     def __len__(self) -> int:
         return self.tensors[0].shape[0]
