@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import importlib
+import importlib.util
 import os
 import sys
 import time
@@ -21,6 +23,30 @@ config: Any = _numba_config  # its settings are made at run time
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 
 PACKAGE = Path(__file__).resolve().parent
+
+
+def _spare_scipy() -> None:
+    """Let Numba find that there is SciPy without importing it, which takes longer than all else at the first kernel.
+
+    Numba wants to know when it loads its array functions, and imports it again, if need be, for a function that uses
+    it. Where Numba is another than this was written for, it may look for itself.
+    """
+    if "numba.np.arraymath" in sys.modules or importlib.util.find_spec("scipy") is None:
+        return
+    try:
+        linalg: Any = importlib.import_module("numba.np.linalg")
+        look = linalg.ensure_blas
+        linalg.ensure_blas = lambda: None
+        try:
+            arraymath: Any = importlib.import_module("numba.np.arraymath")
+        finally:
+            linalg.ensure_blas = look
+        arraymath.ensure_blas = look
+    except (AttributeError, ImportError):
+        return
+
+
+_spare_scipy()
 
 
 def kernel(function: Any = None, *, fastmath: Any = FASTMATH) -> Any:

@@ -9,6 +9,9 @@ A launch sees its arrays through a table of addresses, one row a parameter, so t
 number of parameters of any shapes. The elements of all rows are cut into chunks, which threads share out.
 """
 
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
 import math
 from typing import Any
 

@@ -14,6 +14,7 @@ import numba
 from numba.core import types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -201,7 +202,7 @@ def _pointer(typingctx, where, like):
 @numba.njit(inline="always")
 def array_at(where, count, like):
     """``count`` elements from an address on as a flat array of the dtype of ``like``; nothing keeps them alive."""
-    return numba.carray(_pointer(where, like), (count,))
+    return carray(_pointer(where, like), (count,))  # pyright: ignore[reportCallIssue]
 
 
 @intrinsic

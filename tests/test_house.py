@@ -175,3 +175,14 @@ def test_the_readmes_network_learns():
     assert program is not None
     printed = run_python(program.group(1))
     assert float(printed.split()[-1]) > 0.95
+
+
+def test_the_first_kernel_does_not_import_scipy():
+    code = """
+import sys, numba, numpy as np
+from tinygrad_fr.kernels import activation
+activation.relu(np.ones(3))
+print("scipy.linalg" in sys.modules)
+print(numba.njit(lambda x: np.dot(x, x))(np.ones(3)))  # Numba finds it where a function needs it
+"""
+    assert run_python(code).split() == ["False", "3.0"]

@@ -31,7 +31,7 @@ PANELS = 8
 # the same sets of the cache), it is deep along k or large altogether in bytes, and the copy is used MANY times.
 LONG_ROW = 2048
 DEEP = 128
-LARGE = 3 << 19
+LARGE = 1 << 17
 MANY = 4
 
 # Fewer multiply-adds than this are done sooner by one thread.
