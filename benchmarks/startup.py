@@ -66,13 +66,12 @@ FIRST_BATCH = """
 import sys
 import numpy
 {read}
-pixels = images.reshape(len(images), -1) / numpy.float32(255)
-x = torch.from_numpy((pixels - numpy.float32(0.1307)) / numpy.float32(0.3081))
+x = torch.from_numpy(images.reshape(len(images), -1))
 y = torch.from_numpy(labels.astype(numpy.int64))
 model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
 optimizer = optim.Adam(model.parameters())
 for images, labels in DataLoader(TensorDataset(x, y), batch_size=64, shuffle=True):
-    loss = nn.CrossEntropyLoss()(model(images), labels)
+    loss = nn.CrossEntropyLoss()(model((images.float() / 255 - 0.1307) / 0.3081), labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -25,10 +25,12 @@ TRAINING, VALIDATION = "tab:blue", "tab:orange"
 MOST_MISTAKES = 24
 
 
-def check_libraries() -> None:
-    """ImportError if the report and the figures cannot be made."""
-    missing = [name for name, module in {"scikit-learn": "sklearn", "matplotlib": "matplotlib"}.items()
-               if importlib.util.find_spec(module) is None]  # fmt: skip
+LIBRARIES = {"scikit-learn": "sklearn", "matplotlib": "matplotlib"}
+
+
+def check_libraries(*names: str) -> None:
+    """ImportError if the report and the figures cannot be made for want of one of these libraries."""
+    missing = [name for name in names if importlib.util.find_spec(LIBRARIES[name]) is None]
     if missing:
         raise ImportError(f"--out needs {' and '.join(missing)}: pip install 'tinygrad_fr[examples]'")
 

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from _checkpoint import check_folder
 from _digits import CLASSES, Digits, load_digits
-from _report import new_figure
+from _report import check_libraries, new_figure
 from mnist_mlp import build_network, count_correct, positive_int, seed
 
 import tinygrad_fr as torch
@@ -132,6 +133,14 @@ def run(options: argparse.Namespace) -> None:
         print(f"drawn: {options.out}")
 
 
+def check_out(path: Path) -> None:
+    """Find out before the descents whether the figure can be drawn."""
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--out: expected the name of a .png file, got {path}")
+    check_folder(path.parent, "--out")
+    check_libraries("matplotlib")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit code."""
     parser = argparse.ArgumentParser(description="Compare batch, stochastic and mini-batch gradient descent.")
@@ -141,6 +150,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw the three curves into this PNG file")
     options = parser.parse_args(arguments)
     try:
+        if options.out:
+            check_out(options.out)
         run(options)
     except KeyboardInterrupt:
         return 130

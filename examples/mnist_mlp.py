@@ -266,7 +266,7 @@ def check_outputs(options: argparse.Namespace) -> None:
         check_folder(options.checkpoint, "--checkpoint")
     if options.out:
         check_folder(options.out, "--out")
-        check_libraries()
+        check_libraries("scikit-learn", "matplotlib")
 
 
 def open_checkpoint(options: argparse.Namespace, training: Training) -> Checkpoint | None:
@@ -343,7 +343,7 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Train a multi-layer perceptron on MNIST.",
-        epilog="Without --out and --checkpoint nothing is written. Ctrl-C saves the best weights so far to --out.",
+        epilog="Without --out and --checkpoint no result is kept. Ctrl-C saves the best weights so far to --out.",
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="folder of MNIST's IDX files (default: $TINYGRAD_FR_DATA, the cache)")

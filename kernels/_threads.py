@@ -14,17 +14,18 @@ and again for some milliseconds, then ever more rarely: to wake a thread takes l
 # (calls of intrinsics lack the typing context, which Numba adds)
 
 import atexit
+import operator
 import os
 import platform
 import threading
 
 import llvmlite.ir as ir
 import numpy as np
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ._jit import config, inlined, kernel, merged
-from .simd import INDEX, POINTER, address
+from .simd import INDEX, POINTER, address, keep
 
 _MOST = 64  # threads that a pool has room for
 
@@ -164,10 +165,10 @@ def _task(typingctx, function, arguments):
 
 @intrinsic
 def _packed(typingctx, arguments):
-    """The address of a copy of the arguments in the frame of the function that asks."""
+    """The address of a copy of the arguments in the frame of the function that asks; it keeps nothing alive."""
 
     def generate(context, builder, signature, values):
-        slot = builder.alloca(values[0].type)
+        slot = cgutils.alloca_once(builder, values[0].type)
         builder.store(values[0], slot, align=1)
         return builder.ptrtoint(slot, INDEX)
 
@@ -195,7 +196,7 @@ def _call(typingctx, task, arguments, part):
 def spread(pool, function, count, arguments):
     """Call the compiled ``function(i, *arguments)`` for every i below ``count``, on the threads of ``pool``.
 
-    The calls may come in any order and at the same time; no exception may leave them.
+    The calls may come in any order and at the same time; an exception would go unnoticed.
     """
     task, packed = _task(function, arguments), _packed(arguments)
     if pool[_THREADS] < 2 or count < 2:
@@ -203,6 +204,7 @@ def spread(pool, function, count, arguments):
             _call(task, packed, part)
     else:
         _run(address(pool), task, packed, count)
+    keep(arguments)  # the addresses alone would let an array of the caller's go
 
 
 @inlined
@@ -294,7 +296,7 @@ def _work(pool, thread):
 
 ALONE = np.zeros(_WORDS, np.int64)  # a pool without threads
 
-# Below this much work (elements, or multiply-adds over 32) one thread is done sooner.
+# Below this much work (elements or bytes) one thread is done sooner; kernels that know better say their own measure.
 PARALLEL_WORK = 1 << 16
 
 MOST_THREADS = min(config.NUMBA_NUM_THREADS, _MOST) if _POSIX else 1
@@ -315,13 +317,19 @@ def pool_for(work: int, least: int = PARALLEL_WORK) -> np.ndarray:
 
 
 def set_num_threads(threads: int) -> None:
-    """Use at most ``threads`` threads in every kernel, from 1 to the number of processors."""
+    """Use at most ``threads`` threads in every kernel, from 1 to the number of processors.
+
+    TypeError for anything but an int, ValueError outside.
+    """
     global _threads
+    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
+        raise TypeError(f"set_num_threads expects an int, got {type(threads).__name__}")
     if not 1 <= threads <= MOST_THREADS:
         raise ValueError(f"expected 1 to {MOST_THREADS} threads, got {threads}")
-    _threads = threads
-    if _pool is not None:
-        _pool[_THREADS] = threads
+    with _lock:
+        _threads = operator.index(threads)
+        if _pool is not None:
+            _pool[_THREADS] = min(_threads, len(_workers) + 1)
 
 
 def get_num_threads() -> int:
@@ -336,13 +344,24 @@ def _start() -> np.ndarray:
         if _pool is None:
             pool = np.zeros(_WORDS, np.int64)
             pool[_NEXT::_LINE] = _NO_PART
-            for number in range(1, MOST_THREADS):
-                worker = threading.Thread(target=_work, args=(pool, number), name=f"kernels {number}", daemon=True)
-                worker.start()
-                _workers.append(worker)
-            pool[_THREADS] = _threads
-            _pool = pool
+            pool[_STOP] = 1
+            _work(pool, 0)  # loads its code here: a thread that does holds a lock of Numba's, which a fork would copy
+            pool[_STOP] = 0
+            _pool = pool  # as yet without threads
+            _start_workers(pool)
+            pool[_THREADS] = min(_threads, len(_workers) + 1)
     return _pool
+
+
+def _start_workers(pool: np.ndarray) -> None:
+    """Start the threads, or as many of them as the system grants."""
+    for number in range(1, MOST_THREADS):
+        worker = threading.Thread(target=_work, args=(pool, number), name=f"kernels {number}", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:
+            return
+        _workers.append(worker)
 
 
 @atexit.register

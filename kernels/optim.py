@@ -3,7 +3,7 @@
 Learning rates and their like come in a float64 array ``hyper`` and the step counts in arrays, because a recorded step
 reads them anew at each replay. The formulas and the order of operations are PyTorch's; the arithmetic is strict and
 each element is on its own, so that neither threads nor vectors change a bit. Running averages of a gradient that stays
-zero sink through the subnormal numbers, where each operation would take a hundred times longer: they count as 0.
+zero sink through the subnormal numbers, where an x86 processor takes a hundred times longer: there they count as 0.
 
 A launch sees its arrays through a table of addresses, one row a parameter, so that one compiled kernel serves any
 number of parameters of any shapes. The elements of all rows are cut into chunks, which threads share out.
@@ -306,7 +306,7 @@ class Launch:
         identities = [id(x) for column in (*columns, steps) for x in column]
         if identities != self._identities:
             self._parts = _parts_of(list(zip(*columns, strict=True)), steps)
-            self._arrays, self._identities = [*columns, steps], identities
+            self._arrays, self._identities = [list(column) for column in (*columns, steps)], identities
         alive = [part.enter_gradients(gradients) for part in self._parts]
         for part in self._parts:
             for x, copy in part.copies:

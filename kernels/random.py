@@ -338,7 +338,7 @@ def _dropout_chunk(chunk, out, state, start, x, threshold, scale):
 
 
 @_strict
-def _spread_dropout(out, state, start, x, threshold, scale, pool):
+def _spread_dropout(pool, out, state, start, x, threshold, scale):
     chunks = (out.size + _CHUNK - 1) // _CHUNK
     spread(pool, _dropout_chunk, chunks, (out, state, start, x, threshold, scale))
 
@@ -513,4 +513,9 @@ def dropout_backward(g, p, used, *, out=None):
 
 
 def _drop(x, y, used, threshold, scale):
-    _fill(_spread_dropout, y, used, 4, x.ravel(), threshold, scale, pool_for(x.size))
+    pool = pool_for(x.size)
+
+    def loop(out, state, start, x):
+        _spread_dropout(pool, out, state, start, x, threshold, scale)
+
+    _fill(loop, y, used, 4, x.ravel())

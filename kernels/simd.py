@@ -10,11 +10,12 @@ import os
 import platform
 
 import llvmlite.ir as ir
-import numba
 from numba.core import types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
+
+from ._jit import merged
 
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -199,7 +200,7 @@ def _pointer(typingctx, where, like):
     return kind(types.int64, like), generate
 
 
-@numba.njit(inline="always")
+@merged
 def array_at(where, count, like):
     """``count`` elements from an address on as a flat array of the dtype of ``like``; nothing keeps them alive."""
     return carray(_pointer(where, like), (count,))  # pyright: ignore[reportCallIssue]

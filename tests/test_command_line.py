@@ -214,7 +214,8 @@ TRAINING = """
 import numpy as np
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
-from tinygrad_fr.kernels import _jit, _threads
+from tinygrad_fr.kernels import _jit
+from tinygrad_fr.utils.data import DataLoader, TensorDataset
 
 model = nn.Sequential(
     nn.Linear(784, 256), nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10)
@@ -234,6 +235,10 @@ model.eval()
 with torch.no_grad():
     scores = model(torch.rand(1000, 784))
     scores.softmax(1).max(1), (scores.argmax(1) == torch.randint(0, 10, (1000,))).float().mean()
+data = TensorDataset(torch.rand(70, 784), torch.zeros(70).long())
+for images, labels in DataLoader(data, batch_size=64, shuffle=True):
+    pass
+nn.functional.dropout(torch.rand(5, 3))
 print(_jit.compilation.count)
 """
 

@@ -16,6 +16,7 @@ import tinygrad_fr as torch
 
 from . import nn, optim
 from .nn import functional as F
+from .utils.data import DataLoader, TensorDataset
 
 DESCRIPTION = "Automatic differentiation over compiled kernels: what is installed here, and its cache of kernels."
 
@@ -293,7 +294,7 @@ def _default_dtype(kind: Any) -> Iterator[None]:
 
 
 # Each piece runs kernels through the public names, in the default dtype, so that they are compiled and kept. The sizes
-# are on both sides of those from which on a kernel runs in parallel.
+# are such that every way through a kernel is taken.
 
 SMALL, LARGE = (4, 6), (600, 1000)
 
@@ -303,7 +304,7 @@ def _backward(x: Any) -> None:
 
 
 def _at_both_sizes(function: Callable[[Any], Any]) -> Callable[[], None]:
-    """Run a function of one tensor forward and backward, serial and parallel."""
+    """Run a function of one tensor forward and backward, on few numbers and on many."""
 
     def run() -> None:
         for shape in (SMALL, LARGE):
@@ -408,6 +409,12 @@ def _clipping() -> None:
     nn.utils.clip_grad_value_([parameter], 1.0)
 
 
+def _loading() -> None:
+    data = TensorDataset(torch.zeros(200, 784), torch.zeros(200, dtype=torch.int64))
+    for _ in DataLoader(data, batch_size=100, shuffle=True):
+        pass
+
+
 PIECES: dict[str, Callable[[], None]] = {
     "matrix products": _matrix_products,
     "linear layers": _linear_layers,
@@ -429,4 +436,5 @@ PIECES: dict[str, Callable[[], None]] = {
     "AMSGrad": _optimizer(optim.Adam, amsgrad=True),
     "AdamW": _optimizer(optim.AdamW),
     "gradient clipping": _clipping,
+    "loading of batches": _loading,
 }

@@ -176,3 +176,77 @@ def test_a_process_ends_well_while_threads_compute():
     for _ in range(3):
         done = run(AT_THE_END)
         assert (done.returncode, done.stdout) == (0, "300.0\n"), done.stderr
+
+
+LOCAL_ARRAY = """
+import numpy as np
+from tinygrad_fr.kernels import _threads
+from tinygrad_fr.kernels._jit import kernel
+from tinygrad_fr.kernels._threads import spread
+
+@kernel
+def copy(part, x, out):
+    out[part] = x[part]
+
+@kernel
+def copy_all(pool, out):
+    x = np.ones(out.size)
+    spread(pool, copy, out.size, (x, out))
+
+for pool in (_threads.ALONE, _threads.pool_for(1, least=0)):
+    out = np.zeros(3000)
+    copy_all(pool, out)
+    print((out == 1).all())
+"""
+
+
+def test_an_array_of_the_kernel_itself_lives_until_the_job_is_done(tmp_path):
+    """With this variable the C library overwrites what is freed."""
+    program = tmp_path / "program.py"  # a file, for a kernel is kept by the place of its source
+    program.write_text(LOCAL_ARRAY)
+    environment = {**os.environ, "TINYGRAD_FR_QUIET": "1", "MALLOC_PERTURB_": "165"}
+    done = subprocess.run(
+        [sys.executable, program], env=environment, capture_output=True, text=True, timeout=300, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]
+
+
+FORK_AT_ONCE = """
+import os, signal, sys, warnings
+import numpy as np
+warnings.simplefilter("ignore")
+from tinygrad_fr.kernels import gemm
+x = np.ones((300, 300), np.float32)
+gemm.matmul(x, x)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    sys.exit(0 if gemm.matmul(np.ones((300, 300)), np.ones((300, 300)))[0, 0] == 300 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_may_fork_as_soon_as_the_threads_are_there():
+    """A thread that still loads its code holds a lock, which the child would wait for in vain."""
+    done = run(FORK_AT_ONCE)
+    assert done.returncode == 0, done.stderr
+
+
+@several_threads
+def test_without_leave_for_more_threads_the_work_is_done_by_those_there_are(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads, "_pool", None)
+    monkeypatch.setattr(_threads, "_workers", [])
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    counts = np.zeros(100, np.int64)
+    _count_all(pool(), counts, 3)
+    assert (counts == 3).all()
+
+
+@pytest.mark.parametrize("bad", [1.5, "2", None, True])
+def test_a_number_of_threads_that_is_no_int(bad):
+    with pytest.raises(TypeError, match="expects an int"):
+        _threads.set_num_threads(bad)

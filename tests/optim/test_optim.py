@@ -350,3 +350,16 @@ def test_new_data_of_a_parameter_and_new_state_are_noticed(method):
         p.data = torch.full((3,), 10.0)
         optimizer.step()
         assert (p < 10).all()
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_a_group_may_be_taken_out(method):
+    p, q = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    optimizer = method([{"params": [p]}, {"params": [q]}], lr=0.1)
+    p.grad, q.grad = torch.ones(2), torch.ones(2)
+    optimizer.step()
+    before = q.detach().clone()
+    del optimizer.param_groups[1]
+    optimizer.step()
+    assert torch.equal(q, before)
+    assert (p < q).all()

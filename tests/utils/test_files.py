@@ -128,3 +128,19 @@ def test_writers_at_the_same_time_do_not_mix(tmp_path):
         thread.join()
     assert path.read_bytes() in contents
     assert names(tmp_path) == ["x.bin"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="/dev/stdout is of POSIX systems")
+def test_standard_output_is_written_and_not_replaced(tmp_path):
+    program = """
+from tinygrad_fr.utils.files import replacing
+print("before", flush=True)
+with replacing("/dev/stdout") as file:
+    file.write(b"content")
+"""
+    out = tmp_path / "out"
+    with out.open("a") as file:
+        subprocess.run([sys.executable, "-c", program], stdout=file, check=True)
+    assert out.read_text() == "before\ncontent"
+    piped = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert piped.stdout == "before\ncontent"

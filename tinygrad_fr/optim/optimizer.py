@@ -96,7 +96,7 @@ class Optimizer:
         thread.mode = before.without_grad
         try:
             hypers = self._refreshed_hyper()
-            for group, hyper, launch in zip(self.param_groups, hypers, self._launches, strict=True):
+            for group, hyper, launch in zip(self.param_groups, hypers, self._launches[: len(hypers)], strict=True):
                 self._update(group, hyper, launch)
         finally:
             thread.mode = before

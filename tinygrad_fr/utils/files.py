@@ -17,14 +17,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A new file, open for writing, that takes the place of ``path`` when the block ends well.
 
     When the block fails, or the process is stopped before its end, ``path`` is what it was. A path that is no regular
-    file (a pipe, a terminal) is written as it is. OSError: the folder cannot be written or the disk is full; it names
-    ``path``.
+    file (a pipe, a terminal, /dev/stdout) is written as it is. OSError: the folder cannot be written or the disk is
+    full; it names ``path``.
     """
-    target = Path(os.path.realpath(path))  # a link goes on pointing to its file
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
+    given = Path(path)
+    if given.parts[:2] == (os.sep, "dev") or (given.exists() and not given.is_file()):
+        with given.open("ab") as file:  # not "wb": standard output may be a file that has been printed to
             yield file
         return
+    target = Path(os.path.realpath(path))  # a link goes on pointing to its file
     part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
     try:
         descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
