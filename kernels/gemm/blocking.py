@@ -28,10 +28,12 @@ TILES_FREE = 4
 PANELS = 8
 
 # When packing an operand that has unit stride pays: its rows are long in bytes (each on a page of its own, many on
-# the same sets of the cache), it is deep along k or large altogether in bytes, and the copy is used MANY times.
+# the same sets of the cache), it is large altogether in bytes, and the copy is used MANY times. For x, whose numbers
+# are read one by one along k, rows FAR apart are enough, if it is DEEP along k.
 LONG_ROW = 2048
-DEEP = 128
 LARGE = 1 << 17
+FAR = 512
+DEEP = 64
 MANY = 4
 
 # Fewer multiply-adds than this are done sooner by one thread.

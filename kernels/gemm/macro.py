@@ -19,6 +19,7 @@ from .blocking import (
     DEEP,
     DOT_ROWS,
     DOTS,
+    FAR,
     FEW_ROWS,
     KC,
     KC_FREE,
@@ -64,7 +65,7 @@ def plan_of(shape):
     panels = (shape.n * shape.size + NR_BYTES - 1) // NR_BYTES
     few = shape.m <= FEW_ROWS
     dot = shape.m <= DOT_ROWS and shape.y_row == shape.size and shape.y_column != shape.size
-    pack_x = panels >= MANY and tiles > 1 and abs(shape.x_column) >= LONG_ROW and shape.k >= DEEP
+    pack_x = panels >= MANY and tiles > 1 and abs(shape.x_column) >= FAR and shape.k >= DEEP
     long_y = abs(shape.y_row) >= LONG_ROW and shape.k * abs(shape.y_row) >= LARGE
     pack_y = shape.y_column != shape.size or (tiles >= MANY and long_y)
     row_blocks = (tiles + TILES - 1) // TILES if pack_x or pack_y else (tiles + TILES_FREE - 1) // TILES_FREE
