@@ -374,7 +374,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add("--seed", type=seed, default=0, metavar="N", help="fixes every random choice (%(default)s)")
     add("--patience", type=positive_int, default=5, metavar="N", help="epochs to wait for a better loss (%(default)s)")
-    add("--threads", type=positive_int, metavar="N", help="threads, at most; results do not depend on them")
+    add("--threads", type=positive_int, metavar="N", help="1 to the number of processors; results do not depend on it")
     add("--compile", action=argparse.BooleanOptionalAction, default=False, help="compile the step: not supported yet")
     add("--out", type=Path, metavar="DIR", help="write weights, history, report and figures into this folder")
     add("--checkpoint", type=Path, metavar="DIR", help="keep here, epoch by epoch, what is needed to continue")

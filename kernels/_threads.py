@@ -110,7 +110,7 @@ def _pause(typingctx):
 def _instruction(builder, name, arguments, result=None):
     """Call a function that LLVM or the C library has, on ints."""
     kind = ir.FunctionType(result or ir.VoidType(), [ir.IntType(32)] * len(arguments))
-    builder.call(builder.module.globals.get(name) or ir.Function(builder.module, kind, name), arguments)
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
 @intrinsic

@@ -107,7 +107,7 @@ def _processor() -> dict[str, Any]:
     host = llvm.get_host_cpu_features()
     return {
         "system": platform.platform(),
-        "name": _processor_name(),
+        "name": processor_name(),
         "model": llvm.get_host_cpu_name(),
         "cores": os.cpu_count(),
         "features": [name for name in FEATURES if host.get(name)],
@@ -116,7 +116,7 @@ def _processor() -> dict[str, Any]:
     }
 
 
-def _processor_name() -> str:
+def processor_name() -> str:
     """The name its maker gave it, where the system tells."""
     try:
         lines = CPU_INFO.read_text(encoding="utf-8").splitlines()

@@ -70,7 +70,14 @@ def test_bars_stand_in_groups():
 def test_the_caption_says_when_where_and_what():
     labels = libraries.installed(["tinygrad_fr", "numpy"])
     text = "\n".join(about.lines(labels, (1, 2), 9))
-    for part in (about.processor(), "1 and 2 threads", "median of 9 rounds", "Python 3", "numpy 2", "tinygrad_fr 0"):
+    for part in (
+        about.processor_name(),
+        "1 and 2 threads",
+        "median of 9 rounds",
+        "Python 3",
+        "numpy 2",
+        "tinygrad_fr 0",
+    ):
         assert part in text
 
 
