@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from benchmarks import about, libraries, plot, results
+from tinygrad_fr.command_line import processor_name
 
 from .test_harness import MEASURED
 
@@ -71,7 +72,7 @@ def test_the_caption_says_when_where_and_what():
     labels = libraries.installed(["tinygrad_fr", "numpy"])
     text = "\n".join(about.lines(labels, (1, 2), 9))
     for part in (
-        about.processor_name(),
+        processor_name(),
         "1 and 2 threads",
         "median of 9 rounds",
         "Python 3",
