@@ -7,13 +7,19 @@ plain already, the usual case, is passed on as it is; any other is copied.
 
 import itertools
 import operator
+from typing import Any
 
 import numpy as np
 from numpy import empty
 
+from ._launch import launch
+from ._threads import pool_for
+
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
+
+PARALLEL_ELEMENTS = 1 << 16  # below, one thread is sooner done with a function of each element
 
 
 def plain(x, name="x"):
@@ -63,8 +69,18 @@ def deliver(result, out):
     return out
 
 
-def map_one(kernel, x, out, parameter=None):
-    """Run ``kernel(x, out)`` or ``kernel(x, parameter, out)`` over flat arrays. x: (*) -> (*).
+class Loop:
+    """A function of each element, compiled in two forms, of which only those are compiled that are called."""
+
+    __slots__ = ("alone", "shared")
+
+    def __init__(self, alone: Any, shared: Any):
+        self.alone = alone  # kernel(*arrays, *parameters, out)
+        self.shared = shared  # kernel(pool, *arrays, *parameters, out)
+
+
+def map_one(loop, x, out, parameters=()):
+    """Run ``loop`` over a flat array. x: (*) -> (*).
 
     ``out`` may be ``x``; otherwise the two must not overlap.
     """
@@ -72,22 +88,18 @@ def map_one(kernel, x, out, parameter=None):
     if not x.flags.carray or (dtype is not FLOAT32 and dtype is not FLOAT64):
         x = plain(x)
         dtype = x.dtype
-    if out is None:
-        result = empty(x.shape, dtype)
-    else:
+    result = out
+    if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
-        if result is x:
-            x = x.copy()  # a loop over arrays that overlap would not be vectorised
-    flat, flat_result = (x, result) if x.ndim == 1 else (x.ravel(), result.ravel())
-    if parameter is None:
-        kernel(flat, flat_result)
+    if x.size < PARALLEL_ELEMENTS and x.ndim == 1 and not parameters:  # the shortest way: stars take time
+        launch(loop.alone, x, result)
     else:
-        kernel(flat, parameter, flat_result)
-    return result if out is None else deliver(result, out)
+        _run(loop, (x.ravel(),), parameters, result.ravel())
+    return result if out is result or out is None else deliver(result, out)
 
 
-def map_two(kernel, x, y, names, out, parameter=None):
-    """Run ``kernel(x, y, out)`` or ``kernel(x, y, parameter, out)`` over flat arrays of one shape. x, y: (*) -> (*).
+def map_two(loop, x, y, names, out, parameters=()):
+    """Run ``loop`` over two flat arrays of one shape. x, y: (*) -> (*).
 
     ``out`` may be ``x`` or ``y``; otherwise it must not overlap them.
     """
@@ -99,19 +111,19 @@ def map_two(kernel, x, y, names, out, parameter=None):
         y = plain(y, names[1])
     if x.shape != y.shape or y.dtype is not dtype:
         check_same(x, y, names)
-    if out is None:
-        result = empty(x.shape, dtype)
-    else:
+    result = out
+    if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
-        if result is x:
-            x = x.copy()
-        if result is y:
-            y = y.copy()
-    if parameter is None:
-        kernel(x.ravel(), y.ravel(), result.ravel())
+    _run(loop, (x.ravel(), y.ravel()), parameters, result.ravel())
+    return result if out is result or out is None else deliver(result, out)
+
+
+def _run(loop, arrays, parameters, out):
+    """Run ``loop`` over flat arrays, on several threads where they are large."""
+    if out.size < PARALLEL_ELEMENTS:
+        launch(loop.alone, *arrays, *parameters, out)
     else:
-        kernel(x.ravel(), y.ravel(), parameter, result.ravel())
-    return result if out is None else deliver(result, out)
+        launch(loop.shared, pool_for(out.size, 0), *arrays, *parameters, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,134 @@
-"""Activation functions and their derivatives, element by element, on float32 and float64 arrays of any layout.
+"""Exponentials, logarithms, activation functions and their derivatives, element by element, on arrays of any layout.
 
-Every function takes ``out=``, the array to write to (of the shape and dtype of the result; it may be an input), and
-raises TypeError for other dtypes. A derivative takes ``g``, the gradient of the result, and what the forward kept.
+Every function takes float32 or float64 arrays and ``out=``, the array to write to (of the shape and dtype of the
+result; it may be an input), and raises TypeError for other dtypes. A derivative takes ``g``, the gradient of the
+result, and what the forward kept.
 """
 
-from . import vecmath
-from ._jit import kernel
-from ._layout import map_one, map_two
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
+from . import elementwise, vecmath
+from ._jit import inlined, kernel
+from ._layout import Loop, map_one, map_two
+from ._threads import spread
+from .simd import address
+
+# ---------------------------------------------------------------------------------------------------------------
+# The compiled loops, over flat arrays, written here from one text for all functions. Each is compiled when it is first
+# called.
+
+CHUNK = 1 << 13  # elements that one thread takes at a time
+
+_LOOP = """
+@kernel
+def {name}({arrays}, {parameters}out):
+    vecmath.prefer_wide_vectors()
+    {apart}
+    for i in range(out.size):
+        out[i] = {function}({elements}{parameters})
+
+
+@inlined
+def {name}_chunk(chunk, {arrays}, {parameters}out):
+    start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, out.size)
+    {name}({parts}, {parameters}out[start:stop])
+
+
+@kernel
+def {name}_shared(pool, {arrays}, {parameters}out):
+    spread(pool, {name}_chunk, (out.size + CHUNK - 1) // CHUNK, ({arrays}, {parameters}out))
+"""
+
+
+@inlined
+def apart(x, out):
+    """x, copied if it is the memory of ``out``: a loop over arrays that overlap would not be vectorised."""
+    return x.copy() if address(x) == address(out) else x
+
+
+_NAMES = {
+    "__name__": __name__,
+    "vecmath": vecmath,
+    "elementwise": elementwise,
+    "kernel": kernel,
+    "inlined": inlined,
+    "spread": spread,
+    "apart": apart,
+    "CHUNK": CHUNK,
+}
+
+
+def _loop(function: str, arrays: tuple[str, ...] = ("x",), parameters: tuple[str, ...] = ()) -> Loop:
+    """The loop that sets every element of ``out`` to ``function`` of those of the arrays, and of the parameters."""
+    name = function.partition(".")[2]
+    source = _LOOP.format(
+        name=name,
+        function=function,
+        arrays=", ".join(arrays),
+        parameters="".join(f"{parameter}, " for parameter in parameters),
+        elements="".join(f"{array}[i], " for array in arrays),
+        parts=", ".join(f"{array}[start:stop]" for array in arrays),
+        apart="\n    ".join(f"{array} = apart({array}, out)" for array in arrays),
+    )
+    written = dict(_NAMES)
+    exec(compile(source, __file__, "exec"), written)
+    return Loop(written[name], written[f"{name}_shared"])
+
+
+_XG, _YG = ("g", "x"), ("g", "y")
+_exp, _expm1 = _loop("vecmath.exp"), _loop("vecmath.expm1")
+_log, _log1p, _log1pexp = _loop("vecmath.log"), _loop("vecmath.log1p"), _loop("vecmath.log1pexp")
+_tanh, _tanh_backward = _loop("vecmath.tanh"), _loop("elementwise.tanh_backward", _YG)
+_sigmoid, _sigmoid_backward = _loop("vecmath.sigmoid"), _loop("elementwise.sigmoid_backward", _YG)
+_erf = _loop("vecmath.erf")
+_step = _loop("elementwise.step")
+_relu, _relu_backward = _loop("elementwise.relu"), _loop("elementwise.relu_backward", _YG)
+_leaky_relu = _loop("elementwise.leaky_relu", parameters=("slope",))
+_leaky_relu_backward = _loop("elementwise.leaky_relu_backward", _XG, ("slope",))
+_silu, _silu_backward = _loop("elementwise.silu"), _loop("elementwise.silu_backward", _XG)
+_gelu, _gelu_backward = _loop("elementwise.gelu"), _loop("elementwise.gelu_backward", _XG)
+_gelu_tanh, _gelu_tanh_backward = _loop("elementwise.gelu_tanh"), _loop("elementwise.gelu_tanh_backward", _XG)
+_softplus = _loop("elementwise.softplus", parameters=("beta", "threshold"))
+_softplus_backward = _loop("elementwise.softplus_backward", _XG, ("beta", "threshold"))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Exponentials and logarithms.
+
+
+def exp(x, *, out=None):
+    """e to the power x. x: (*) -> (*)."""
+    return map_one(_exp, x, out)
+
+
+def expm1(x, *, out=None):
+    """exp(x) - 1, without the loss of digits near 0. x: (*) -> (*)."""
+    return map_one(_expm1, x, out)
+
+
+def log(x, *, out=None):
+    """The natural logarithm: -inf at 0, NaN below. x: (*) -> (*)."""
+    return map_one(_log, x, out)
+
+
+def log1p(x, *, out=None):
+    """log(1 + x), without the loss of digits near 0. x: (*) -> (*)."""
+    return map_one(_log1p, x, out)
+
+
+def log1pexp(x, *, out=None):
+    """log(1 + exp(x)), without overflow. x: (*) -> (*)."""
+    return map_one(_log1pexp, x, out)
+
+
+def erf(x, *, out=None):
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. x: (*) -> (*)."""
+    return map_one(_erf, x, out)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Activation functions.
 
 
 def step(x, *, out=None):
@@ -26,12 +148,12 @@ def relu_backward(g, y, *, out=None):
 
 def leaky_relu(x, slope=0.01, *, out=None):
     """x where x > 0, else slope * x. x: (*) -> (*)."""
-    return map_one(_leaky_relu, x, out, float(slope))
+    return map_one(_leaky_relu, x, out, (float(slope),))
 
 
 def leaky_relu_backward(g, x, slope=0.01, *, out=None):
     """The gradient of leaky_relu: g where x > 0, else slope * g. g, x: (*) -> (*)."""
-    return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, float(slope))
+    return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, (float(slope),))
 
 
 def sigmoid(x, *, out=None):
@@ -54,69 +176,43 @@ def tanh_backward(g, y, *, out=None):
     return map_two(_tanh_backward, g, y, ("g", "y"), out)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# The compiled loops, over flat arrays. Constants take the dtype of the array, or Numba would compute in float64.
+def silu(x, *, out=None):
+    """x sigmoid(x). x: (*) -> (*)."""
+    return map_one(_silu, x, out)
 
 
-@kernel
-def _step(x, out):
-    zero, one = x.dtype.type(0), x.dtype.type(1)
-    for i in range(x.size):
-        binary = one if x[i] > zero else zero
-        out[i] = binary if x[i] == x[i] else x[i]
+def silu_backward(g, x, *, out=None):
+    """The gradient of silu, g s (1 + x (1 - s)) with s = sigmoid(x). g, x: (*) -> (*)."""
+    return map_two(_silu_backward, g, x, ("g", "x"), out)
 
 
-@kernel
-def _relu(x, out):
-    zero = x.dtype.type(0)
-    for i in range(x.size):
-        out[i] = zero if x[i] <= zero else x[i]  # the comparison is false for NaN
+def gelu(x, approximate="none", *, out=None):
+    """x P(x), P the normal distribution (Hendrycks and Gimpel, 2016), with ``approximate`` "none" or "tanh".
+
+    P(x) = (1 + erf(x / sqrt(2))) / 2, and by "tanh" nearly that: (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    x: (*) -> (*). ValueError for another ``approximate``.
+    """
+    return map_one(_by_form(approximate, _gelu, _gelu_tanh), x, out)
 
 
-@kernel
-def _relu_backward(g, y, out):
-    zero = g.dtype.type(0)
-    for i in range(g.size):
-        out[i] = zero if y[i] <= zero else g[i]
+def gelu_backward(g, x, approximate="none", *, out=None):
+    """The gradient of gelu, g (P(x) + x P'(x)). g, x: (*) -> (*). ValueError for another ``approximate``."""
+    return map_two(_by_form(approximate, _gelu_backward, _gelu_tanh_backward), g, x, ("g", "x"), out)
 
 
-@kernel
-def _leaky_relu(x, slope, out):
-    zero, s = x.dtype.type(0), x.dtype.type(slope)
-    for i in range(x.size):
-        out[i] = x[i] if x[i] > zero else s * x[i]
+def _by_form(approximate, exact, tanh):
+    if approximate == "none":
+        return exact
+    if approximate == "tanh":
+        return tanh
+    raise ValueError(f"expected approximate to be 'none' or 'tanh', got {approximate!r}")
 
 
-@kernel
-def _leaky_relu_backward(g, x, slope, out):
-    zero, s = g.dtype.type(0), g.dtype.type(slope)
-    for i in range(g.size):
-        out[i] = g[i] if x[i] > zero else s * g[i]
+def softplus(x, beta=1.0, threshold=20.0, *, out=None):
+    """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold. x: (*) -> (*)."""
+    return map_one(_softplus, x, out, (float(beta), float(threshold)))
 
 
-@kernel
-def _sigmoid(x, out):
-    vecmath.prefer_wide_vectors()
-    for i in range(x.size):
-        out[i] = vecmath.sigmoid(x[i])
-
-
-@kernel
-def _sigmoid_backward(g, y, out):
-    one = g.dtype.type(1)
-    for i in range(g.size):
-        out[i] = g[i] * (one - y[i]) * y[i]
-
-
-@kernel
-def _tanh(x, out):
-    vecmath.prefer_wide_vectors()
-    for i in range(x.size):
-        out[i] = vecmath.tanh(x[i])
-
-
-@kernel
-def _tanh_backward(g, y, out):
-    one = g.dtype.type(1)
-    for i in range(g.size):
-        out[i] = g[i] * (one - y[i] * y[i])
+def softplus_backward(g, x, beta=1.0, threshold=20.0, *, out=None):
+    """The gradient of softplus, g sigmoid(beta x), and g itself where beta x > threshold. g, x: (*) -> (*)."""
+    return map_two(_softplus_backward, g, x, ("g", "x"), out, (float(beta), float(threshold)))

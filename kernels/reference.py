@@ -4,6 +4,8 @@ This is what the kernels are tested against, so it is written to be obviously ri
 float64 and rounded once.
 """
 
+import math
+
 import numpy as np
 
 
@@ -18,6 +20,35 @@ def _give(result, out, dtype):
 
 # ---------------------------------------------------------------------------------------------------------------
 # activation.py
+
+
+def exp(x, *, out=None):
+    return _give(np.exp(x.astype(np.float64)), out, x.dtype)
+
+
+def expm1(x, *, out=None):
+    return _give(np.expm1(x.astype(np.float64)), out, x.dtype)
+
+
+def log(x, *, out=None):
+    return _give(np.log(x.astype(np.float64)), out, x.dtype)
+
+
+def log1p(x, *, out=None):
+    return _give(np.log1p(x.astype(np.float64)), out, x.dtype)
+
+
+def log1pexp(x, *, out=None):
+    return _give(np.logaddexp(x.astype(np.float64), 0), out, x.dtype)
+
+
+def erf(x, *, out=None):
+    return _give(_in_float64(math.erf, x), out, x.dtype)
+
+
+def _in_float64(function, x):
+    """A function of Python's on every element."""
+    return np.asarray(np.frompyfunc(function, 1, 1)(np.asarray(x, np.float64)), np.float64)
 
 
 def step(x, *, out=None):
@@ -55,6 +86,54 @@ def tanh(x, *, out=None):
 
 def tanh_backward(g, y, *, out=None):
     return _give(g * (1 - y * y), out, g.dtype)
+
+
+def silu(x, *, out=None):
+    x64 = x.astype(np.float64)
+    return _give(x64 * sigmoid(x64), out, x.dtype)
+
+
+def silu_backward(g, x, *, out=None):
+    x64 = x.astype(np.float64)
+    s = sigmoid(x64)
+    return _give(g * (s * (1 + x64 * (1 - s))), out, x.dtype)
+
+
+def _normal_cdf(x):
+    return _in_float64(lambda each: 0.5 * math.erfc(-each / math.sqrt(2)), x)
+
+
+def _sigmoid_for_gelu(x):
+    """(1 + tanh(u)) / 2 = sigmoid(2u), and the derivative of 2u."""
+    u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return sigmoid(2 * u), 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+
+
+def gelu(x, approximate="none", *, out=None):
+    x64 = x.astype(np.float64)
+    probability = _normal_cdf(x64) if approximate == "none" else _sigmoid_for_gelu(x64)[0]
+    return _give(x64 * probability, out, x.dtype)
+
+
+def gelu_backward(g, x, approximate="none", *, out=None):
+    x64 = x.astype(np.float64)
+    if approximate == "none":
+        derivative = _normal_cdf(x64) + x64 * np.exp(-0.5 * x64 * x64) / math.sqrt(2 * math.pi)
+    else:
+        s, slope = _sigmoid_for_gelu(x64)
+        change = x64 * (s * (1 - s))
+        derivative = s + np.where(change == 0, 0, change * slope)
+    return _give(g * derivative, out, x.dtype)
+
+
+def softplus(x, beta=1.0, threshold=20.0, *, out=None):
+    scaled = beta * x.astype(np.float64)
+    return _give(np.where(scaled > threshold, x, np.logaddexp(scaled, 0) / beta), out, x.dtype)
+
+
+def softplus_backward(g, x, beta=1.0, threshold=20.0, *, out=None):
+    scaled = beta * x.astype(np.float64)
+    return _give(np.where(scaled > threshold, g, g * sigmoid(scaled)), out, x.dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------------

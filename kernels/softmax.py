@@ -330,7 +330,7 @@ def _maxima_and_totals_of_long_rows(x, start, rows, columns, work, maxima, total
         totals[i] = total(work, 0, columns)
 
 
-@inlined(fastmath=vecmath.FLAGS)
+@inlined(fastmath={"contract"})
 def _loss_of_row(log_total, x, largest):
     """lse - x, in the order that keeps a small loss exact beside a large x; hence without ``reassoc``."""
     return log_total - (x - largest)

@@ -1,149 +1,110 @@
-"""Scalar functions for use inside kernels, in a form that LLVM turns into vector instructions.
+"""Functions on one number for use inside kernels, in a form that LLVM turns into vector instructions.
 
 `math.exp` in a Numba loop is one library call an element; these are straight-line polynomials without branches, so a
-loop over them runs eight floats at a time. Called from Python they are as correct but of no use: call the kernels.
+loop over them runs sixteen floats at a time. Called from Python they are as correct but of no use: call the kernels.
 
-Greatest error, in units in the last place (ULP) of the correctly rounded result, measured by the tests over the whole
-range of each function:
+Greatest error, in units in the last place (ULP) of the correctly rounded result, over the whole range of each function,
+on processors that multiply and add with one rounding (where they cannot, up to 1 more):
 
 =================  =======  =======
 function           float32  float64
 =================  =======  =======
-exp                1.1      1.1
-exp_nonpositive    1.1      1.1
-log                1.0      1.0
-tanh               2.5      2.6
-sigmoid            2.2      2.2
+exp                1.0      1.1
+exp_nonpositive    1.0      1.1
+expm1              1.6      2.2
+log                1.6      0.9
+log1p              1.7      1.4
+log1pexp           2.4      1.7
+tanh               2.0      2.2
+sigmoid            1.8      1.7
+erf                1.1      1.3
 =================  =======  =======
 
-Infinities, NaN, signed zeros and subnormal numbers are handled everywhere.
-
-The flags matter. ``contract`` lets a multiply and an add fuse, which makes range reduction more exact. ``reassoc``
-would cancel the two steps of range reduction and the rounding constant algebraically, and must stay off.
+Infinities, NaN, signed zeros and subnormal numbers are handled everywhere. The bits of a result depend on nothing but
+the argument: no instruction leaves it to the compiler how to round (see `_scalar`).
 """
 
-from typing import Any
-
-import numba.extending
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
 from numba.extending import overload
 
-from ._jit import inlined
+from ._scalar import (
+    SCALES,
+    absolute,
+    bits32,
+    bits64,
+    copysign,
+    exactly,
+    float32,
+    float64,
+    fma,
+    like,
+    maximum,
+    minimum,
+    polynomial,
+    prefer_wide_vectors,
+    times_power_of_two,
+)
 
-FLAGS = {"contract"}
-
-intrinsic: Any = numba.extending.intrinsic  # what it makes is called without the typing context: no checker knows
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Instructions that Python has no operator for.
-
-
-def _reinterpret(source, target):
-    """An intrinsic that reads the bits of a number of type ``source`` as one of type ``target``."""
-
-    @intrinsic
-    def reinterpret(typing_context, x):
-        if x != source:
-            raise TypingError(f"expected {source}, got {x}")
-
-        def generate(context, builder, signature, arguments):
-            return builder.bitcast(arguments[0], context.get_value_type(target))
-
-        return target(source), generate
-
-    return reinterpret
-
-
-_bits32 = _reinterpret(types.float32, types.int32)
-_bits64 = _reinterpret(types.float64, types.int64)
-_float32 = _reinterpret(types.int32, types.float32)
-_float64 = _reinterpret(types.int64, types.float64)
-
-
-def _llvm(operation, arity):
-    """The intrinsic of LLVM named ``operation``, on ``arity`` floats of one type."""
-
-    def generate(context, builder, signature, arguments):
-        number = arguments[0].type
-        name = f"llvm.{operation}.{'f32' if number == ir.FloatType() else 'f64'}"
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(number, [number] * arity), name)
-        return builder.call(function, arguments)
-
-    return generate
+__all__ = [
+    "absolute",
+    "copysign",
+    "erf",
+    "exactly",
+    "exp",
+    "exp_nonpositive",
+    "expm1",
+    "fma",
+    "like",
+    "log",
+    "log1p",
+    "log1pexp",
+    "maximum",
+    "minimum",
+    "normal_cdf",
+    "prefer_wide_vectors",
+    "sigmoid",
+    "tanh",
+]
 
 
-@intrinsic
-def maximum(typing_context, x, y):
-    """The larger of two floats of one type; NaN if one of them is NaN. Vectorises, also as a reduction."""
-    return x(x, x), _llvm("maximum", 2)
-
-
-@intrinsic
-def minimum(typing_context, x, y):
-    """The smaller of two floats of one type; NaN if one of them is NaN. Vectorises, also as a reduction."""
-    return x(x, x), _llvm("minimum", 2)
-
-
-@intrinsic
-def absolute(typing_context, x):
-    """The magnitude of a float: its sign bit cleared, also for NaN and -0."""
-    return x(x), _llvm("fabs", 1)
-
-
-@intrinsic
-def copysign(typing_context, magnitude, sign):
-    """``magnitude`` with the sign of ``sign``, two floats of one type."""
-    return magnitude(magnitude, magnitude), _llvm("copysign", 2)
-
-
-@intrinsic
-def prefer_wide_vectors(typing_context):
-    """Let LLVM use the widest vectors in the kernel that calls this, as pays where exp takes most of the time.
-
-    By itself it stops at 256 bits on processors with AVX-512, for the sake of code around the loops.
-    """
-
-    def generate(context, builder, signature, arguments):
-        # llvmlite's own add() refuses attributes that it does not know
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.none(), generate
+def _singles(*numbers):
+    return tuple(np.float32(number) for number in numbers)
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # exp(x) = 2^n exp(r) with n = round(x / ln 2) and r = x - n ln 2, so that |r| <= ln(2) / 2 (Cody and Waite, "Software
-# Manual for the Elementary Functions", 1980). The polynomials interpolate (exp(r) - 1 - r) / r^2 at Chebyshev nodes.
+# Manual for the Elementary Functions", 1980). The polynomials are minimax approximations (Remez's algorithm).
 #
 # Adding 1.5 * 2^23 to a float32 of small size rounds it to an integer, which then stands in its lowest bits: that
-# spares a conversion that is undefined for NaN.
+# spares a conversion that is undefined for NaN. With 127 more, 23 bits to the left they are 2^n.
 
 _LOG2E32 = np.float32(1.4426950408889634)
 _ROUND32 = np.float32(1.5 * 2.0**23)
 _ROUND32_BITS = np.int32(0x4B400000)
-_LN2_HIGH32 = np.float32(0.693145751953125)  # its last bits are 0: n times it is exact
-_LN2_LOW32 = np.float32(1.428606765330187e-06)
+_MINUS_LN2_HIGH32 = np.float32(-0.693145751953125)  # its last bits are 0: n times it is exact
+_MINUS_LN2_LOW32 = np.float32(-1.428606765330187e-06)
 _LEAST32 = np.float32(-104.0)  # exp is 0 below
 _MOST32 = np.float32(89.0)  # and inf above
 _TWO_TO_MINUS_24 = np.float32(2.0**-24)
-_E32 = tuple(
-    np.float32(c) for c in (0.5, 0.16666576845993977, 0.04166655443768594, 0.008363202971575856, 0.0013926213466332299)
+# (exp(r) - 1) / r
+_E32 = _singles(
+    1.0, 0.4999987483024597, 0.1666654348373413, 0.041700348258018494, 0.008366554044187069, 0.001190217211842537
+)
+# (exp(r) - 1 - r) / r^2
+_M32 = _singles(
+    0.4999999815588995, 0.16666543668816416, 0.041667199543776755, 0.008366514090612176, 0.0013882526378453243
 )
 
 _LOG2E64 = np.float64(1.4426950408889634)
 _ROUND64 = np.float64(1.5 * 2.0**52)
 _ROUND64_BITS = np.int64(0x4338000000000000)
-_LN2_HIGH64 = np.float64(0.6931471803691238)
-_LN2_LOW64 = np.float64(1.9082149293851713e-10)
+_MINUS_LN2_HIGH64 = np.float64(-0.6931471803691238)
+_MINUS_LN2_LOW64 = np.float64(-1.9082149293851713e-10)
 _LEAST64 = np.float64(-746.0)
 _MOST64 = np.float64(710.0)
 _TWO_TO_MINUS_54 = 2.0**-54
-_E64 = (
+_M64 = (
     0.5000000000000001,
     0.16666666666666669,
     0.04166666666662399,
@@ -157,99 +118,160 @@ _E64 = (
 )
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _power_of_two32(n):
     """2^n for -127 < n < 128, by writing the exponent bits."""
-    return _float32(np.int32((n + 127) << 23))
+    return float32(np.int32(np.int32(n + 127) << 23))
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _power_of_two64(n):
-    return _float64(np.int64((n + 1023) << 52))
+    return float64(np.int64((n + 1023) << 52))
 
 
-@inlined(fastmath=FLAGS)
+if SCALES:
+
+    @exactly
+    def _scaled32(x, n):
+        """x * 2^n, rounded once."""
+        return times_power_of_two(x, n)
+
+    @exactly
+    def _scaled64(x, n):
+        return times_power_of_two(x, np.int32(n))
+
+    _scaled_down32, _scaled_down64 = _scaled32, _scaled64
+
+else:  # the same in two steps, of which the first is exact, as 2^n alone may be out of range where the product is not
+
+    @exactly
+    def _scaled32(x, n):
+        half = np.int32(n >> 1)
+        return (x * _power_of_two32(half)) * _power_of_two32(np.int32(n - half))
+
+    @exactly
+    def _scaled64(x, n):
+        half = n >> 1
+        return (x * _power_of_two64(half)) * _power_of_two64(n - half)
+
+    @exactly
+    def _scaled_down32(x, n):  # for n < 100: one factor that depends on n is enough
+        return (x * _power_of_two32(np.int32(n + 24))) * _TWO_TO_MINUS_24
+
+    @exactly
+    def _scaled_down64(x, n):
+        return (x * _power_of_two64(n + 54)) * _TWO_TO_MINUS_54
+
+
+@exactly
+def _reduced32(x):
+    """r and n of x."""
+    shifted = fma(x, _LOG2E32, _ROUND32)
+    whole = shifted - _ROUND32
+    r = fma(whole, _MINUS_LN2_LOW32, fma(whole, _MINUS_LN2_HIGH32, x))
+    return r, np.int32(bits32(shifted) - _ROUND32_BITS)
+
+
+@exactly
+def _reduced64(x):
+    shifted = fma(x, _LOG2E64, _ROUND64)
+    whole = shifted - _ROUND64
+    r = fma(whole, _MINUS_LN2_LOW64, fma(whole, _MINUS_LN2_HIGH64, x))
+    return r, bits64(shifted) - _ROUND64_BITS
+
+
+@exactly
 def _expm1_reduced32(r):
     """exp(r) - 1 for |r| <= ln(2) / 2."""
-    q = _E32[3] + r * _E32[4]
-    q = _E32[2] + r * q
-    q = _E32[1] + r * q
-    q = _E32[0] + r * q
-    return r + (r * r) * q
+    return fma(r * r, polynomial(r, _M32), r)
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _expm1_reduced64(r):
-    # Estrin's scheme: pairs side by side, for a shorter chain of dependent operations than Horner's.
-    r2 = r * r
-    r4 = r2 * r2
-    low = (_E64[0] + r * _E64[1]) + r2 * (_E64[2] + r * _E64[3])
-    high = (_E64[4] + r * _E64[5]) + r2 * (_E64[6] + r * _E64[7])
-    q = low + r4 * (high + r4 * (_E64[8] + r * _E64[9]))
-    return r + r2 * q
+    return fma(r * r, polynomial(r, _M64), r)
 
 
-@inlined(fastmath=FLAGS)
-def _exp32(x):
-    x = _LEAST32 if x < _LEAST32 else x  # comparisons with NaN are false: NaN stays
-    x = _MOST32 if x > _MOST32 else x
-    shifted = x * _LOG2E32 + _ROUND32
-    n = np.int32(_bits32(shifted) - _ROUND32_BITS)
-    whole = shifted - _ROUND32
-    r = (x - whole * _LN2_HIGH32) - whole * _LN2_LOW32
-    # Two factors, because 2^n alone may be out of range where the product is not (n = 128, and subnormal results).
-    half = np.int32(n >> 1)
-    power = np.float32(1.0) + _expm1_reduced32(r)
-    return (power * _power_of_two32(half)) * _power_of_two32(np.int32(n - half))
-
-
-@inlined(fastmath=FLAGS)
+@exactly
 def _exp_nonpositive32(x):
-    x = _LEAST32 if x < _LEAST32 else x
-    shifted = x * _LOG2E32 + _ROUND32
-    n = np.int32(_bits32(shifted) - _ROUND32_BITS)
-    whole = shifted - _ROUND32
-    r = (x - whole * _LN2_HIGH32) - whole * _LN2_LOW32
-    # 2^n may be subnormal, 2^(n + 24) is not: one factor that depends on n is enough.
-    power = np.float32(1.0) + _expm1_reduced32(r)
-    return (power * _power_of_two32(np.int32(n + 24))) * _TWO_TO_MINUS_24
+    r, n = _reduced32(_LEAST32 if x < _LEAST32 else x)  # comparisons with NaN are false: NaN stays
+    return _scaled_down32(fma(r, polynomial(r, _E32), np.float32(1.0)), n)
 
 
-@inlined(fastmath=FLAGS)
+@exactly
+def _exp_nonpositive64(x):
+    r, n = _reduced64(_LEAST64 if x < _LEAST64 else x)
+    return _scaled_down64(1.0 + _expm1_reduced64(r), n)
+
+
+@exactly
+def _exp32(x):
+    x = _MOST32 if x > _MOST32 else x
+    r, n = _reduced32(_LEAST32 if x < _LEAST32 else x)
+    return _scaled32(fma(r, polynomial(r, _E32), np.float32(1.0)), n)
+
+
+@exactly
 def _exp64(x):
     x = _LEAST64 if x < _LEAST64 else x
-    x = _MOST64 if x > _MOST64 else x
-    shifted = x * _LOG2E64 + _ROUND64
-    n = _bits64(shifted) - _ROUND64_BITS
-    whole = shifted - _ROUND64
-    r = (x - whole * _LN2_HIGH64) - whole * _LN2_LOW64
-    half = n >> 1
-    power = 1.0 + _expm1_reduced64(r)
-    return (power * _power_of_two64(half)) * _power_of_two64(n - half)
-
-
-@inlined(fastmath=FLAGS)
-def _exp_nonpositive64(x):
-    x = _LEAST64 if x < _LEAST64 else x
-    shifted = x * _LOG2E64 + _ROUND64
-    n = _bits64(shifted) - _ROUND64_BITS
-    whole = shifted - _ROUND64
-    r = (x - whole * _LN2_HIGH64) - whole * _LN2_LOW64
-    power = 1.0 + _expm1_reduced64(r)
-    return (power * _power_of_two64(n + 54)) * _TWO_TO_MINUS_54
+    r, n = _reduced64(_MOST64 if x > _MOST64 else x)
+    return _scaled64(1.0 + _expm1_reduced64(r), n)
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# log(x) = n ln 2 + log(1 + f) with x = 2^n (1 + f) and sqrt(1/2) <= 1 + f < sqrt(2). With s = f / (2 + f),
-# log(1 + f) = 2 artanh(s) = f - (f^2 / 2 - s (f^2 / 2 + R)), R = s^2 (2/3 + 2/5 s^2 + ...): the first term is exact,
-# and what is subtracted is small (the form of FreeBSD's msun library, with polynomials of our own).
+# exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1), at half its size, so that 2^n is in range up to the overflow.
 
-_L32 = tuple(np.float32(c) for c in (0.6666666655404201, 0.4000012221181065, 0.2855077863319183, 0.2333161447184619))
+_EXPM1_LEAST32 = np.float32(-26.0)  # it is -1 to the last bit below
+_EXPM1_LEAST64 = np.float64(-54.0)
+
+
+@exactly
+def _expm1_32(x):
+    y = _EXPM1_LEAST32 if x < _EXPM1_LEAST32 else x
+    r, n = _reduced32(_MOST32 if y > _MOST32 else y)
+    half = _power_of_two32(np.int32(n - 1))
+    result = np.float32(2.0) * fma(half, _expm1_reduced32(r), half - np.float32(0.5))
+    return x if absolute(x) < np.float32(2.0**-25) else result  # -0 and subnormal numbers too
+
+
+@exactly
+def _expm1_64(x):
+    y = _EXPM1_LEAST64 if x < _EXPM1_LEAST64 else x
+    r, n = _reduced64(_MOST64 if y > _MOST64 else y)
+    half = _power_of_two64(n - 1)
+    result = 2.0 * fma(half, _expm1_reduced64(r), half - 0.5)
+    return x if absolute(x) < 2.0**-54 else result
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# log(x) = n ln 2 + log(1 + f) with x = 2^n (1 + f) and sqrt(1/2) <= 1 + f < sqrt(2). In float32
+# log(1 + f) = f + f^2 (-1/2 + f L(f)). In float64 such a polynomial would take longer than a division: there, with
+# s = f / (2 + f), log(1 + f) = 2 artanh(s) = f - (f^2 / 2 - s (f^2 / 2 + R)), R = s^2 (2/3 + 2/5 s^2 + ...): the first
+# term is exact, and what is subtracted is small (the form of FreeBSD's msun library, with polynomials of our own).
+#
+# Counted from that of sqrt(1/2), the bits of x hold n where the exponent stands. It is not moved down, but taken 2^23
+# times too large. log1p knows its f better than 1 + x does: it is x / 2^n + (1 / 2^n - 1).
+
+_L32 = _singles(
+    -0.5,
+    0.3333333134651184,
+    -0.250008225440979,
+    0.20001260936260223,
+    -0.16623333096504211,
+    0.14200976490974426,
+    -0.13162820041179657,
+    0.12792959809303284,
+    -0.07684313505887985,
+)
 _SQRT_HALF_BITS32 = np.int32(0x3F3504F3)
-_SMALLEST_NORMAL32 = np.float32(2.0**-126)
+_ONE_BITS32 = np.int32(0x3F800000)
+_EXPONENT32 = np.int32(-0x00800000)
+_MOST_EXPONENT32 = np.int32(64 << 23)
+_EXPONENT_LN2_HIGH32 = np.float32(0.693145751953125 * 2.0**-23)
+_EXPONENT_LN2_LOW32 = np.float32(1.428606765330187e-06 * 2.0**-23)
+_TINY32 = np.float32(2.0**-126)
 _SUBNORMAL_SCALE32 = np.float32(2.0**23)
+_SUBNORMAL_EXPONENT32 = np.float32(23 * 2.0**23)
 _INF32 = np.float32(np.inf)
-_NAN32 = np.float32(np.nan)
 
 _L64 = (
     0.666666666666667,
@@ -261,103 +283,258 @@ _L64 = (
     0.14617810618909677,
 )
 _SQRT_HALF_BITS64 = np.int64(0x3FE6A09E667F3BCD)
-_SMALLEST_NORMAL64 = 2.0**-1022
+_ONE_BITS64 = np.int64(0x3FF0000000000000)
+_EXPONENT64 = np.int64(-0x0010000000000000)
+_TO_WHOLE64 = np.int64(0x3FF0000000000000)
+_TINY64 = 2.0**-1022
 _SUBNORMAL_SCALE64 = 2.0**52
+_LN2_HIGH64 = np.float64(0.6931471803691238)
+_LN2_LOW64 = np.float64(1.9082149293851713e-10)
 
 
-@inlined(fastmath=FLAGS)
-def _log32(x):
-    subnormal = x < _SMALLEST_NORMAL32
-    scaled = x * _SUBNORMAL_SCALE32 if subnormal else x
-    # Counted from sqrt(1/2), the exponent field is n, and the rest is the fraction of 1 + f above sqrt(1/2).
-    offset = np.int32(_bits32(scaled) - _SQRT_HALF_BITS32)
-    n = np.int32(offset >> 23)
-    f = _float32(np.int32((offset & np.int32(0x007FFFFF)) + _SQRT_HALF_BITS32)) - np.float32(1.0)
-    whole = np.float32(n) - (np.float32(23.0) if subnormal else np.float32(0.0))
-
-    s = f / (np.float32(2.0) + f)
-    z = s * s
-    tail = z * (_L32[0] + z * (_L32[1] + z * (_L32[2] + z * _L32[3])))
-    half_square = np.float32(0.5) * f * f
-    correction = s * (half_square + tail) + whole * _LN2_LOW32
-    result = whole * _LN2_HIGH32 - ((half_square - correction) - f)
-
-    result = result if x < _INF32 else x  # inf and NaN are their own logarithms
-    result = -_INF32 if x == np.float32(0.0) else result
-    return _NAN32 if x < np.float32(0.0) else result
+@exactly
+def _log_of_parts32(exponent, f):
+    """n ln 2 + log(1 + f) for the exponent 2^23 n."""
+    small = fma(f * f, polynomial(f, _L32), exponent * _EXPONENT_LN2_LOW32)
+    return fma(exponent, _EXPONENT_LN2_HIGH32, f) + small
 
 
-@inlined(fastmath=FLAGS)
-def _log64(x):
-    subnormal = x < _SMALLEST_NORMAL64
-    scaled = x * _SUBNORMAL_SCALE64 if subnormal else x
-    offset = _bits64(scaled) - _SQRT_HALF_BITS64
-    n = offset >> 52
-    f = _float64((offset & 0x000FFFFFFFFFFFFF) + _SQRT_HALF_BITS64) - 1.0
-    whole = np.float64(n) - (52.0 if subnormal else 0.0)
-
+@exactly
+def _log_of_parts64(n, f):
     s = f / (2.0 + f)
     z = s * s
-    z2 = z * z
-    tail = z * (
-        (_L64[0] + z * _L64[1]) + z2 * ((_L64[2] + z * _L64[3]) + z2 * ((_L64[4] + z * _L64[5]) + z2 * _L64[6]))
-    )
     half_square = 0.5 * f * f
-    correction = s * (half_square + tail) + whole * _LN2_LOW64
-    result = whole * _LN2_HIGH64 - ((half_square - correction) - f)
+    small = fma(s, fma(z, polynomial(z, _L64), half_square), n * _LN2_LOW64)
+    return fma(n, _LN2_HIGH64, f - (half_square - small))
 
+
+@exactly
+def _whole64(exponent):
+    """The int64 2^52 n as the float64 n, by instructions that every processor has for vectors."""
+    biased = ((exponent + _TO_WHOLE64) >> 52) & 0xFFF
+    return float64(biased | 0x4330000000000000) - (2.0**52 + 1023.0)
+
+
+@exactly
+def _log32(x):
+    subnormal = x < _TINY32
+    bits = bits32(x * _SUBNORMAL_SCALE32 if subnormal else x)
+    exponent = np.int32(np.int32(bits - _SQRT_HALF_BITS32) & _EXPONENT32)
+    f = float32(np.int32(bits - exponent)) - np.float32(1.0)
+    scaled_n = np.float32(exponent) - (_SUBNORMAL_EXPONENT32 if subnormal else np.float32(0.0))
+    return _log_or_special32(x, _log_of_parts32(scaled_n, f))
+
+
+@exactly
+def _log64(x):
+    subnormal = x < _TINY64
+    bits = bits64(x * _SUBNORMAL_SCALE64 if subnormal else x)
+    exponent = (bits - _SQRT_HALF_BITS64) & _EXPONENT64
+    f = float64(bits - exponent) - 1.0
+    n = _whole64(exponent) - (52.0 if subnormal else 0.0)
+    return _log_or_special64(x, _log_of_parts64(n, f))
+
+
+@exactly
+def _log_or_special32(x, result):
+    """The logarithm of x, which is ``result`` for finite positive numbers."""
+    result = result if x < _INF32 else x  # inf and NaN are their own logarithms
+    result = result if x >= np.float32(0.0) else np.float32(np.nan)
+    return -_INF32 if x == np.float32(0.0) else result
+
+
+@exactly
+def _log_or_special64(x, result):
     result = result if x < np.inf else x
-    result = -np.inf if x == 0.0 else result
-    return np.nan if x < 0.0 else result
+    result = result if x >= 0.0 else np.nan
+    return -np.inf if x == 0.0 else result
+
+
+@exactly
+def _log1p32(x):
+    y = np.float32(1.0) + x
+    exponent = np.int32(np.int32(bits32(y) - _SQRT_HALF_BITS32) & _EXPONENT32)
+    inverse = float32(np.int32(_ONE_BITS32 - min(exponent, _MOST_EXPONENT32)))  # beyond, it adds nothing
+    f = float32(np.int32(bits32(x) - exponent)) + (inverse - np.float32(1.0))
+    result = copysign(_log_of_parts32(np.float32(exponent), f), x)  # for -0
+    return _log_or_special32(y, result)
+
+
+@exactly
+def _log1p64(x):
+    y = 1.0 + x
+    exponent = (bits64(y) - _SQRT_HALF_BITS64) & _EXPONENT64
+    n = _whole64(exponent)
+    inverse = float64(_ONE_BITS64 - min(exponent, np.int64(512 << 52)))
+    f = float64(bits64(x) - exponent) + (inverse - 1.0)
+    result = copysign(_log_of_parts64(n, f), x)
+    return _log_or_special64(y, result)
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# tanh(x) = -e / (2 + e) with e = exp(-2|x|) - 1: nothing overflows, and for small |x| nothing cancels.
+# tanh(x) = (1 - z) / (1 + z) with z = exp(-2|x|) = 2^n (1 + p): nothing overflows, and for small |x| nothing cancels.
 
-_TANH_LEAST32 = np.float32(-40.0)  # e is -1 to the last bit below
+_TANH_LEAST32 = np.float32(-40.0)  # z adds nothing to 1 below
 _TANH_LEAST64 = np.float64(-80.0)
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _tanh32(x):
     y = np.float32(-2.0) * absolute(x)
-    y = _TANH_LEAST32 if y < _TANH_LEAST32 else y
-    shifted = y * _LOG2E32 + _ROUND32
-    n = np.int32(_bits32(shifted) - _ROUND32_BITS)
-    whole = shifted - _ROUND32
-    r = (y - whole * _LN2_HIGH32) - whole * _LN2_LOW32
-    scale = _power_of_two32(n)
-    e = scale * _expm1_reduced32(r) + (scale - np.float32(1.0))
-    return copysign(e / (np.float32(2.0) + e), x)
+    r, n = _reduced32(_TANH_LEAST32 if y < _TANH_LEAST32 else y)
+    scale, p = _power_of_two32(n), _expm1_reduced32(r)
+    return copysign(fma(scale, p, scale - np.float32(1.0)) / fma(scale, p, scale + np.float32(1.0)), x)
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _tanh64(x):
     y = -2.0 * absolute(x)
-    y = _TANH_LEAST64 if y < _TANH_LEAST64 else y
-    shifted = y * _LOG2E64 + _ROUND64
-    n = _bits64(shifted) - _ROUND64_BITS
-    whole = shifted - _ROUND64
-    r = (y - whole * _LN2_HIGH64) - whole * _LN2_LOW64
-    scale = _power_of_two64(n)
-    e = scale * _expm1_reduced64(r) + (scale - 1.0)
-    return copysign(e / (2.0 + e), x)
+    r, n = _reduced64(_TANH_LEAST64 if y < _TANH_LEAST64 else y)
+    scale, p = _power_of_two64(n), _expm1_reduced64(r)
+    return copysign(fma(scale, p, scale - 1.0) / fma(scale, p, scale + 1.0), x)
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# sigmoid(x) = 1 / (1 + z) for x >= 0 and z / (1 + z) for x < 0, with z = exp(-|x|), which never overflows.
+# sigmoid(x) = 1 / (1 + z) for x >= 0 and z / (1 + z) = z - z (z / (1 + z)) for x < 0, with z = exp(-|x|), which never
+# overflows; the difference is exact to more digits than the quotient.
+# log(1 + exp(x)) = max(x, 0) + log(1 + z), where 1 + z needs at most one halving.
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _sigmoid32(x):
     z = _exp_nonpositive32(-absolute(x))
-    return (z if x < np.float32(0.0) else np.float32(1.0)) / (np.float32(1.0) + z)
+    negative = x < np.float32(0.0)
+    quotient = (z if negative else np.float32(1.0)) / (np.float32(1.0) + z)
+    return fma(-z, quotient, z) if negative else quotient
 
 
-@inlined(fastmath=FLAGS)
+@exactly
 def _sigmoid64(x):
     z = _exp_nonpositive64(-absolute(x))
-    return (z if x < 0.0 else 1.0) / (1.0 + z)
+    negative = x < 0.0
+    quotient = (z if negative else 1.0) / (1.0 + z)
+    return fma(-z, quotient, z) if negative else quotient
+
+
+@exactly
+def _log1pexp32(x):
+    z = _exp_nonpositive32(-absolute(x))
+    halved = z > np.float32(0.41421356)
+    f = fma(z, np.float32(0.5), np.float32(-0.5)) if halved else z
+    logarithm = _log_of_parts32(np.float32(2.0**23) if halved else np.float32(0.0), f)
+    return logarithm + (x if x > np.float32(0.0) else np.float32(0.0))
+
+
+@exactly
+def _log1pexp64(x):
+    z = _exp_nonpositive64(-absolute(x))
+    halved = z > 0.41421356237309503
+    f = fma(z, 0.5, -0.5) if halved else z
+    return _log_of_parts64(1.0 if halved else 0.0, f) + (x if x > 0.0 else 0.0)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# erf(x) = x + x P(x^2) for |x| < 1, and 1 - erfc(|x|) with the sign of x beyond, with log(erfc(x)) as a polynomial:
+# exact enough for erf, though in the tail not for erfc itself. The normal distribution is erfc(-x / sqrt(2)) / 2.
+
+_P32 = _singles(
+    0.12837916612625122,
+    -0.3761262595653534,
+    0.11283578723669052,
+    -0.026853347197175026,
+    0.005187162198126316,
+    -0.0007997853099368513,
+    7.806903158780187e-05,
+)
+_C32 = _singles(
+    -0.0003415602841414511,
+    -1.127089023590088,
+    -0.6381451487541199,
+    -0.10310643166303635,
+    0.021837878972291946,
+    -0.002947602653875947,
+    0.00018637237371876836,
+)
+_ERF_IS_ONE32 = np.float32(3.95)
+_SQRT_HALF32 = np.float32(0.7071067811865476)
+
+_P64 = (
+    0.12837916709551256,
+    -0.37612638903183343,
+    0.1128379167093695,
+    -0.026866170641959168,
+    0.005223977596736448,
+    -0.0008548325485043306,
+    0.00012055280498389239,
+    -1.4924465681925325e-05,
+    1.6444151141739578e-06,
+    -1.618399554279208e-07,
+    1.3616716167831812e-08,
+    -7.607836011931919e-10,
+)
+_C64 = (
+    -1.0634242523250897e-06,
+    -1.128368713695836,
+    -0.6366675726233829,
+    -0.10263766524789442,
+    0.018865410578933046,
+    0.0005840327893205515,
+    -0.0020987492728486577,
+    0.0009199292457624637,
+    -0.00023064380556841617,
+    2.7998136393903996e-05,
+    3.6103858847790626e-06,
+    -2.6727531799699096e-06,
+    6.876973947132157e-07,
+    -1.082123757671987e-07,
+    1.0902457375289226e-08,
+    -6.517593778566843e-10,
+    1.7702653627355788e-11,
+)
+_ERF_IS_ONE64 = 5.95
+_SQRT_HALF64 = 0.7071067811865476
+
+
+@exactly
+def _erf32(x):
+    size = absolute(x)
+    near = fma(x, polynomial(x * x, _P32), x)
+    size = _ERF_IS_ONE32 if size > _ERF_IS_ONE32 else size
+    far = np.float32(1.0) - _exp_nonpositive32(polynomial(size, _C32))
+    return near if size < np.float32(1.0) else copysign(far, x)
+
+
+@exactly
+def _erf64(x):
+    size = absolute(x)
+    near = fma(x, polynomial(x * x, _P64), x)
+    size = _ERF_IS_ONE64 if size > _ERF_IS_ONE64 else size
+    far = 1.0 - _exp_nonpositive64(polynomial(size, _C64))
+    return near if size < 1.0 else copysign(far, x)
+
+
+@exactly
+def _normal_cdf32(x):
+    z = x * _SQRT_HALF32
+    size = absolute(z)
+    near = fma(np.float32(0.5), fma(z, polynomial(z * z, _P32), z), np.float32(0.5))
+    inner = _ERF_IS_ONE32 if size > _ERF_IS_ONE32 else size
+    beyond = (inner - size) * (inner + size)
+    tail = np.float32(0.5) * _exp_nonpositive32(polynomial(inner, _C32) + beyond)
+    far = tail if x < np.float32(0.0) else np.float32(1.0) - tail
+    return near if size < np.float32(1.0) else far
+
+
+@exactly
+def _normal_cdf64(x):
+    z = x * _SQRT_HALF64
+    size = absolute(z)
+    near = fma(0.5, fma(z, polynomial(z * z, _P64), z), 0.5)
+    inner = _ERF_IS_ONE64 if size > _ERF_IS_ONE64 else size
+    beyond = (inner - size) * (inner + size)
+    tail = 0.5 * _exp_nonpositive64(polynomial(inner, _C64) + beyond)
+    far = tail if x < 0.0 else 1.0 - tail
+    return near if size < 1.0 else far
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -378,9 +555,19 @@ def exp_nonpositive(x):
     return _exp_nonpositive32(x) if _is_single(x) else _exp_nonpositive64(x)
 
 
+def expm1(x):
+    """exp(x) - 1 for one float, with a small relative error also where it is nearly 0."""
+    return _expm1_32(x) if _is_single(x) else _expm1_64(x)
+
+
 def log(x):
     """The natural logarithm of one float: -inf at 0, NaN below."""
     return _log32(x) if _is_single(x) else _log64(x)
+
+
+def log1p(x):
+    """log(1 + x) for one float, with a small relative error also where it is nearly 0."""
+    return _log1p32(x) if _is_single(x) else _log1p64(x)
 
 
 def tanh(x):
@@ -393,10 +580,25 @@ def sigmoid(x):
     return _sigmoid32(x) if _is_single(x) else _sigmoid64(x)
 
 
+def log1pexp(x):
+    """log(1 + exp(x)) for one float, which never overflows."""
+    return _log1pexp32(x) if _is_single(x) else _log1pexp64(x)
+
+
+def erf(x):
+    """The error function of one float, also exact to the last bits for tiny x."""
+    return _erf32(x) if _is_single(x) else _erf64(x)
+
+
+def normal_cdf(x):
+    """The probability that a standard normal number is below one float, to an absolute error of a rounding step of 1."""
+    return _normal_cdf32(x) if _is_single(x) else _normal_cdf64(x)
+
+
 def _overload(function, single, double):
     """Make ``function`` usable in compiled code: ``single`` for a float32, ``double`` for a float64."""
 
-    @overload(function, jit_options={"fastmath": FLAGS, "nogil": True, "error_model": "numpy"}, strict=False)
+    @overload(function, jit_options={"fastmath": False, "nogil": True, "error_model": "numpy"}, strict=False)
     def choose(x):
         if x == types.float32:
             return lambda x: single(x)
@@ -407,6 +609,11 @@ def _overload(function, single, double):
 
 _overload(exp, _exp32, _exp64)
 _overload(exp_nonpositive, _exp_nonpositive32, _exp_nonpositive64)
+_overload(expm1, _expm1_32, _expm1_64)
 _overload(log, _log32, _log64)
+_overload(log1p, _log1p32, _log1p64)
 _overload(tanh, _tanh32, _tanh64)
 _overload(sigmoid, _sigmoid32, _sigmoid64)
+_overload(log1pexp, _log1pexp32, _log1pexp64)
+_overload(erf, _erf32, _erf64)
+_overload(normal_cdf, _normal_cdf32, _normal_cdf64)

@@ -1,0 +1,117 @@
+"""Activation functions and their derivatives on one number, float32 or float64, for use inside kernels.
+
+Each gives the same bits wherever it is used, as the functions of `vecmath` do. A derivative takes ``g``, the gradient
+of the result, then ``y``, the result, or ``x``, the input, whichever it is computed from; parameters come last.
+"""
+
+import math
+
+from .vecmath import exactly, exp_nonpositive, fma, like, log1pexp, normal_cdf, sigmoid
+
+_ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
+_CUBIC = 0.044715
+_NORMAL_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
+
+
+@exactly
+def step(x):
+    """Heaviside's step: 1 where x > 0, else 0; NaN stays NaN."""
+    binary = like(1.0, x) if x > like(0.0, x) else like(0.0, x)
+    return binary if x == x else x
+
+
+@exactly
+def relu(x):
+    """max(x, 0); NaN stays NaN."""
+    return like(0.0, x) if x <= like(0.0, x) else x  # the comparison is false for NaN
+
+
+@exactly
+def relu_backward(g, y):
+    """0 where y <= 0, else g; y is the result of relu, or its input."""
+    return like(0.0, g) if y <= like(0.0, y) else g
+
+
+@exactly
+def leaky_relu(x, slope):
+    """x where x > 0, else slope * x."""
+    return x if x > like(0.0, x) else like(slope, x) * x
+
+
+@exactly
+def leaky_relu_backward(g, x, slope):
+    """g where x > 0, else slope * g."""
+    return g if x > like(0.0, x) else like(slope, g) * g
+
+
+@exactly
+def sigmoid_backward(g, y):
+    """g y (1 - y)."""
+    return g * (like(1.0, y) - y) * y
+
+
+@exactly
+def tanh_backward(g, y):
+    """g (1 - y^2)."""
+    return g * fma(-y, y, like(1.0, y))
+
+
+@exactly
+def silu(x):
+    """x sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+@exactly
+def silu_backward(g, x):
+    """g s (1 + x (1 - s)) with s = sigmoid(x)."""
+    s = sigmoid(x)
+    return g * s * fma(x, like(1.0, x) - s, like(1.0, x))
+
+
+@exactly
+def gelu(x):
+    """x times the probability that a standard normal number is below x (Hendrycks and Gimpel, 2016)."""
+    return x * normal_cdf(x)
+
+
+@exactly
+def gelu_backward(g, x):
+    """g (P(x) + x P'(x)) for the normal distribution P."""
+    density = like(_NORMAL_DENSITY_AT_0, x) * exp_nonpositive(like(-0.5, x) * x * x)
+    return g * fma(x, density, normal_cdf(x))
+
+
+@exactly
+def gelu_tanh(x):
+    """x (1 + tanh(u)) / 2 = x sigmoid(2u) with u = sqrt(2 / pi) (x + 0.044715 x^3)."""
+    return x * sigmoid(_doubled_u(x))
+
+
+@exactly
+def _doubled_u(x):
+    return x * fma(x * x, like(2 * _ROOT_TWO_OVER_PI * _CUBIC, x), like(2 * _ROOT_TWO_OVER_PI, x))
+
+
+@exactly
+def gelu_tanh_backward(g, x):
+    """g (s + x s (1 - s) (2u)') with s = sigmoid(2u)."""
+    s = sigmoid(_doubled_u(x))
+    slope = fma(x * x, like(6 * _ROOT_TWO_OVER_PI * _CUBIC, x), like(2 * _ROOT_TWO_OVER_PI, x))
+    change = x * (s * (like(1.0, x) - s))
+    # far out s (1 - s) is 0, and the slope may be infinite
+    return g * (s if change == like(0.0, x) else fma(change, slope, s))
+
+
+@exactly
+def softplus(x, beta, threshold):
+    """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
+    scaled = like(beta, x) * x
+    return x if scaled > like(threshold, x) else log1pexp(scaled) / like(beta, x)
+
+
+@exactly
+def softplus_backward(g, x, beta, threshold):
+    """g sigmoid(beta x), and g itself where beta x > threshold."""
+    scaled = like(beta, x) * x
+    return g if scaled > like(threshold, x) else g * sigmoid(scaled)
