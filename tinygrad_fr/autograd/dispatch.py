@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import F32, F64
-from .mode import thread
+from .mode import FORWARD, thread
 from .node import Node
 from .op import Op
 from .tensor import Tensor, make, wrap
@@ -40,7 +40,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if op.view:
         enter(inputs[0], out, op, params, mode.grad)
     if mode.recorder is not None:
-        mode.recorder(op.name, inputs, params, out)
+        mode.recorder.call(op, FORWARD, inputs, params, out, kept)
     return out
 
 
@@ -181,7 +181,7 @@ def unary(kind: str = "float") -> Any:
                     node = Node(made, (input._node or input,), (None, y), (version,), 0, y.shape)
             out = make(y, node, None if mode.inference else version)
             if mode.recorder is not None:
-                mode.recorder(made.name, (input,), {}, out)
+                mode.recorder.call(made, FORWARD, (input,), {}, out)
             return out
 
         return _attach(call, made, function)
@@ -238,8 +238,8 @@ def binary(kind: str = "arithmetic") -> Any:
                 )
             out = make(z, node, None if mode.inference else version)
             if mode.recorder is not None:
-                mode.recorder(
-                    made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out
+                mode.recorder.call(
+                    made, FORWARD, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out
                 )
             return out
 

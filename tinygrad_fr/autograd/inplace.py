@@ -1,6 +1,5 @@
 """Writing the result of an op into its first input."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from . import dtypes
 from .dispatch import apply, broadcast, prepare, record
-from .mode import thread
+from .mode import IN_PLACE, thread
 from .node import Node
 from .op import Op
-from .tensor import Tensor, wrap
+from .tensor import Tensor, constant, wrap
 from .views import living_views, walk
 
 
@@ -35,7 +34,7 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
         assert node is not None
         rebase(target, node)
     if mode.recorder is not None:
-        mode.recorder(f"{op.name}_", inputs, params, target)
+        mode.recorder.call(op, IN_PLACE, inputs, params, target)
     return target
 
 
@@ -50,7 +49,7 @@ def write_each(op: Op, columns: Sequence[list[Tensor]], shared: Tensor, params: 
     for target in targets:
         bump(target)
     if mode.recorder is not None:
-        mode.recorder(f"{op.name}_", (*itertools.chain(*columns), shared), params, targets)
+        mode.recorder.call(op, IN_PLACE, (*columns, shared), params, targets)
 
 
 def bump(target: Tensor) -> None:
@@ -187,12 +186,12 @@ _SCATTER = Op(_view_scatter, "", False, ())
 
 @_WALK.vjp()
 def _(g, x_shape, steps):
-    return apply(_SCATTER, (wrap(np.zeros(x_shape, g._array.dtype)), g), {"steps": steps})
+    return apply(_SCATTER, (constant(np.zeros(x_shape, g._array.dtype)), g), {"steps": steps})
 
 
 @_SCATTER.vjp("x")
 def _(g, part_shape, steps):
-    return apply(_SCATTER, (g, wrap(np.zeros(part_shape, g._array.dtype))), {"steps": steps})
+    return apply(_SCATTER, (g, constant(np.zeros(part_shape, g._array.dtype))), {"steps": steps})
 
 
 @_SCATTER.vjp("part")

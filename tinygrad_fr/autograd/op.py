@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .mode import thread
+from .mode import BACKWARD, thread
 from .node import Node
 from .tensor import Tensor, wrap
 
@@ -170,7 +170,7 @@ class Op:
             gradients = tuple(None if each is None else wrap(each) for each in self.run_backward(g._array, node.saved))
             recorder = thread.mode.recorder
             if recorder is not None:
-                recorder(f"{self.name}_backward", (g, *node.saved), {}, gradients)
+                recorder.call(self, BACKWARD, (g, *node.saved), {}, gradients)
             return gradients
         tensors = [self._saved_tensor(node, place) for place in range(len(self.slots))]
         if self.reference is not None:
