@@ -1,0 +1,146 @@
+"""Every op of `ops`, compiled: nothing that depends on the values of the first calls may be kept for later ones."""
+
+import functools
+import hashlib
+import warnings
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, find, settings
+
+import tinygrad_fr as torch
+from tests.opspec import SPECS, as_list, cases
+
+from .harness import assert_same, snapshot
+
+if not hasattr(torch, "compile"):
+    pytest.skip("there is no compile yet", allow_module_level=True)
+
+CALLS = 4
+
+# Ops that may fall back: how many elements they give, or what they return, depends on values that Python reads.
+READ = {"masked_select", "nonzero", "bincount", "equal", "allclose"}
+
+every_op = pytest.mark.parametrize("spec", SPECS, ids=str)
+every_derivative = pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.order], ids=str)
+every_in_place_form = pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.in_place_names], ids=str)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Calls of one op: shapes and options drawn once, values anew for each call.
+
+
+@functools.cache
+def drawn_case(spec, number, fits=lambda case: True):
+    """A call of ``spec``, of several elements; another for each number, and always the same for one."""
+    seed = hashlib.sha256(f"{spec.name} {number}".encode()).digest()
+    return find(
+        cases(spec, dtype=spec.floats[0], layouts=("plain",)),
+        lambda case: all(each.size > 1 for each in case.arrays) and fits(case),
+        random=Random(seed),
+        settings=settings(
+            phases=[Phase.generate], database=None, max_examples=2000, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def new_values(case, call):
+    """Other values, in number ``call``, for the inputs of ``case`` and for the arrays among its options."""
+    rng = np.random.default_rng(1000 + call)
+    samplers = case.spec.inputs
+    inputs = [
+        torch.from_numpy(np.asarray(samplers[min(i, len(samplers) - 1)](rng, array.shape)).astype(array.dtype))
+        for i, array in enumerate(case.arrays)
+    ]
+    return inputs, {name: _new_option(rng, value) for name, value in case.params.items()}
+
+
+def _new_option(rng, value):
+    """Another mask, the positions in another order; options that are no arrays as they are."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype == bool:
+        return torch.from_numpy(np.asarray(rng.random(value.shape) < 0.5))
+    return torch.from_numpy(rng.permutation(value.ravel()).reshape(value.shape))
+
+
+def assert_compiled_is_eager(spec, function, case, look=lambda function, inputs, options: function(*inputs, **options)):
+    """Compare four calls of ``function``, each with other values; only ops in READ may fall back, with one warning.
+
+    ``look(function, inputs, options)`` makes a call and says what is to be compared.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compiled = torch.compile(function)
+        for call in range(CALLS):
+            expected = snapshot(look(function, *new_values(case, call)))
+            found = snapshot(look(compiled, *new_values(case, call)))
+            assert_same(found, expected, where=f"{case}, call {call + 1}")
+    messages = [str(each.message) for each in caught]
+    assert len(messages) <= (spec.name in READ), f"{spec} falls back: {messages}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@every_op
+def test_forward(spec):
+    op = spec.function
+    for number in range(2):
+        assert_compiled_is_eager(spec, lambda *xs, **options: op(*xs, **options), drawn_case(spec, number))
+
+
+def differentiable(results):
+    return [each for each in as_list(results) if each.requires_grad]
+
+
+@every_derivative
+def test_forward_and_backward(spec):
+    """The seeds depend on the results, as losses do."""
+    op = spec.function
+
+    def function(*xs, **options):
+        leaves = [each.detach().clone().requires_grad_() for each in xs]
+        results = op(*leaves, **options)
+        wanted = differentiable(results)
+        seeds = [each.detach() * 0.5 + 1 for each in wanted]
+        return results, torch.autograd.grad(wanted, leaves, seeds, allow_unused=True) if wanted else None
+
+    for number in range(2):
+        assert_compiled_is_eager(spec, function, drawn_case(spec, number))
+
+
+@every_derivative
+def test_backward_outside(spec):
+    op = spec.function
+
+    def look(function, inputs, options):
+        leaves = [each.requires_grad_() for each in inputs]
+        results = function(*leaves, **options)
+        wanted = differentiable(results)
+        if wanted:
+            torch.autograd.backward(wanted, [each.detach() * 0.5 + 1 for each in wanted])
+        return results, leaves
+
+    assert_compiled_is_eager(spec, lambda *xs, **options: op(*xs, **options), drawn_case(spec, 0), look)
+
+
+def keeps_shape_and_type(case):
+    result = case.run(*case.tensors())[0]
+    return result.shape == case.arrays[0].shape and result._array.dtype == case.arrays[0].dtype
+
+
+@every_in_place_form
+def test_in_place(spec):
+    """The form that writes into its first input: a copy made inside, and an argument, through a view of it."""
+    name = spec.in_place_names[0]
+
+    def function(first, *rest, **options):
+        copy = first.clone()
+        getattr(copy, name)(*rest, **options)
+        view = first.unsqueeze(0)[0]
+        getattr(view, name)(*rest, **options)
+        return copy, first, view
+
+    assert_compiled_is_eager(spec, function, drawn_case(spec, 2, keeps_shape_and_type))
