@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 FINE = -1  # what a kernel called by `checked` returns when nothing is wrong
 
 
+class NotNative(Exception):
+    """A call that is more than launches on arrays and integers: it cannot be part of a program."""
+
+
 class Launch(NamedTuple):
     """A call of a compiled kernel; ``complain(number)`` raises for a number other than `FINE` that it returns."""
 
@@ -46,6 +50,12 @@ def checked(kernel: Any, complain: Callable[[int], None], *arguments: Any) -> No
             complain(found)
     else:
         _thread.launches.append(Launch(kernel, arguments, complain))
+
+
+def not_in_a_program(why: str) -> None:
+    """Raise `NotNative` inside `collect`: a wrapper is about to do more than launch kernels."""
+    if _thread.launches is not None:
+        raise NotNative(why)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ same machine code that a single call runs, so its results have the same bits.
 # pyright: reportCallIssue=false
 # (calls of intrinsics lack the typing context, which Numba adds)
 
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.ir as ir
@@ -18,7 +19,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ._jit import kernel
-from ._launch import FINE, Launch
+from ._launch import FINE, Launch, NotNative
 from .simd import INDEX, POINTER, address
 
 # How many words a function may be given: it may take fewer, for on all processors here the caller clears them away.
@@ -28,10 +29,6 @@ _FUNCTION, _WORDS, _COUNT, _CHECKED = range(4)  # the columns of a program's tab
 _ADDRESS_WORD = 4  # of an array
 
 _RETURNED, _RETURNED_NONE = 0, -2  # what a compiled function answers, unless it raises
-
-
-class NotNative(Exception):
-    """A launch whose arguments are not arrays and integers cannot be part of a program."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -121,6 +118,7 @@ class Program:
         self._table = np.array(rows, np.int64).reshape(-1, 4)
         self._words = np.array(words, np.int64)
         self._result = np.zeros(8, np.int64)
+        self.before_complaint: Callable[[], None] | None = None  # called before a kernel's complaint reads its arrays
 
     def run(self) -> None:
         """Make the launches, in their order."""
@@ -131,6 +129,8 @@ class Program:
     def _raise(self, row: int) -> None:
         launch = self._launches[row]
         if launch.complain is not None and self._result[0] != FINE:
+            if self.before_complaint is not None:
+                self.before_complaint()
             launch.complain(int(self._result[0]))
         raise MemoryError(f"{launch.kernel.__name__} could not be finished: there is not enough memory")
 

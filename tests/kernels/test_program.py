@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinygrad_fr.kernels._jit import kernel
-from tinygrad_fr.kernels._launch import FINE, checked, collect, launch
-from tinygrad_fr.kernels.program import NotNative, Program
+from tinygrad_fr.kernels._launch import FINE, NotNative, checked, collect, launch
+from tinygrad_fr.kernels.program import Program
 
 
 @kernel

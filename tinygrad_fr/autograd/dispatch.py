@@ -134,11 +134,16 @@ def _cast(operand: Any, kind: dtypes.dtype) -> Any:
 # Declaring an op.
 
 
-def op(function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = ()) -> Any:
-    """Declare an op of any number of inputs (positional) and static parameters (keyword-only)."""
+def op(
+    function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = (), launches: bool = False
+) -> Any:
+    """Declare an op of any number of inputs (positional) and static parameters (keyword-only).
+
+    ``launches=True`` promises that the function, given ``out``, only launches compiled kernels that write there.
+    """
     if function is None:
-        return lambda function: op(function, kind=kind, view=view, keeps=keeps)
-    made = Op(function, kind, view, keeps)
+        return lambda function: op(function, kind=kind, view=view, keeps=keeps, launches=launches)
+    made = Op(function, kind, view, keeps, launches)
     if made.variadic:
 
         def call(*inputs, **params):
@@ -152,11 +157,11 @@ def op(function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple
     return _attach(call, made, function)
 
 
-def unary(kind: str = "float") -> Any:
+def unary(kind: str = "float", *, launches: bool = False) -> Any:
     """Declare an element-wise op of one input, ``forward(x, *, out)``; the shortest way through the dispatch."""
 
     def declare(function):
-        made = Op(function, kind, False, ())
+        made = Op(function, kind, False, (), launches)
         forward = made.forward
         only_float = kind == "float"
         saves = made.saves

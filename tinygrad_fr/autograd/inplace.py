@@ -7,7 +7,7 @@ import numpy as np
 
 from . import dtypes
 from .dispatch import apply, broadcast, prepare, record
-from .mode import IN_PLACE, thread
+from .mode import FORWARD, IN_PLACE, thread
 from .node import Node
 from .op import Op
 from .tensor import Tensor, constant, wrap
@@ -121,7 +121,13 @@ def _keep_old_values(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[tuple[
     shares = [isinstance(each, Tensor) and each._version is counter for each in inputs]
     arrays = [array.copy() if share else array for array, share in zip(arrays, shares, strict=True)]
     olds = zip(inputs, arrays, shares, strict=True)
-    return tuple(stand_in(each, array) if share else each for each, array, share in olds), arrays
+    kept = tuple(stand_in(each, array) if share else each for each, array, share in olds)
+    recorder = thread.mode.recorder
+    if recorder is not None:
+        for each, old in zip(inputs, kept, strict=True):
+            if old is not each:
+                recorder.call(_COPY, FORWARD, (each,), {}, old)
+    return kept, arrays
 
 
 # --- the graph after a write -------------------------------------------------------------------------------------
@@ -180,6 +186,11 @@ def _view_scatter(x, part, *, steps, out=None):
     return result
 
 
+def _copied(x, *, out=None):
+    return x.copy()
+
+
+_COPY = Op(_copied, "", False, ())
 _WALK = Op(_view_part, "", False, ())
 _SCATTER = Op(_view_scatter, "", False, ())
 
