@@ -106,8 +106,8 @@ def lines(results: Results) -> list[str]:
         shown = [size for size in sorted(now.copied) if size.bit_length() % 2]  # every other one
         copies = ", ".join(f"{size_text(size)} {now.copied[size] / 1e9:.0f}" for size in shown)
         found.append(
-            f"The machine with {threads} thread{'s' * (threads > 1)}: {now.flops / 1e9:.0f} GFLOP/s of multiply-adds; "
-            f"copying, in GB/s by the bytes in use: {copies}"
+            f"{threads} thread{'s' * (threads > 1)} of the machine: multiply-adds {now.flops / 1e9:.0f} GFLOP/s; "
+            f"copying, GB/s by bytes in use: {copies}"
         )
     return found
 

@@ -24,6 +24,7 @@ SQUARES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 LAYER = (64, 784, 128)  # batch, inputs, outputs
 OUTER, INNER = (1, 10, 64, 128, 256), (10, 64, 128, 784)  # m and n of the shapes of nets; k
 SHOWN = ((64, 784, 128), (1024, 1024, 1024))  # whose share of the peak is said in words
+IN_GRID = ("numpy", "torch")  # whose ratios are shown for the shapes of nets
 ONE_THREAD = ", one thread"  # ends the name of a case whose libraries all had one thread
 
 Sizes = tuple[int, int, int]  # m, k, n
@@ -139,13 +140,13 @@ def show(rows: list[Row], markdown: bool) -> str:
     """Squares and the layer as tables, the shapes of nets as a grid, and what it comes to."""
     shares = shares_of_peak(rows)
     best = [row for row in rows if not row["case"].endswith(ONE_THREAD) and row["library"] != FLOOR]
-    of_nets = [row for row in best if _is_of_a_net(row["case"])]
+    of_nets = [row for row in best if _is_of_a_net(row["case"]) and row["library"] in (OURS, *IN_GRID)]
     others = [row for row in best if row["case"] in _squares() or "(" in row["case"]]
-    peers = [label for label in dict.fromkeys(row["library"] for row in best) if label != OURS]
+    peers = [label for label in dict.fromkeys(row["library"] for row in of_nets) if label != OURS]
     found = [results.lay_out(_with_shares(others, shares), markdown)]
-    notes = ["ours"] + ([f"the time of {' / '.join(peers)} over it"] if peers else [])
+    notes = ["our time"] + ([f"that of {' / '.join(peers)} over it"] if peers else [])
     notes += ["the share of the FMA peak on one thread"] if shares else []
-    found += [f"m, n of the shapes of nets, and k across: {', '.join(notes)}"]
+    found += [f"Shapes of nets: {', '.join(notes)}."]
     found += [results.lay_out(_grid(of_nets, shares), markdown), "\n".join(summary(rows))]
     return "\n\n".join(found)
 
@@ -257,7 +258,7 @@ def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
 def _maps(rows: list[Row]) -> list[tuple[str, dict[Sizes, float], bool]]:
     """What is drawn as maps: (heading, value by sizes, whether it is a share)."""
     found = []
-    for label in ("numpy", "torch"):
+    for label in IN_GRID:
         ratios = {_sizes(row["case"]): row["ratio_to_ours"] for row in rows if _counts(row, label, "")}
         if ratios:
             found.append(
@@ -318,10 +319,10 @@ def _draw_maps(figure: Any, heading: str, values: dict[Sizes, float], is_share: 
 
     norm = Normalize(0, 1) if is_share else LogNorm(1 / 3, 3)
     colours = "YlGn" if is_share else "RdBu"
-    figure.suptitle(heading, fontsize=10)
+    figure.suptitle(heading, fontsize=10, fontweight="bold")
     for axes, k in zip(figure.subplots(1, len(INNER), squeeze=False)[0], INNER, strict=True):
         grid = np.array([[values[m, k, n] for n in OUTER] for m in OUTER])
-        image = axes.imshow(grid, cmap=colours, norm=norm)
+        image = axes.imshow(grid, cmap=colours, norm=norm, aspect="auto")
         for (i, j), value in np.ndenumerate(grid):
             dark = abs(norm(value) - 0.5) > 0.38 if not is_share else value > 0.7
             text = _percent(value) if is_share else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
@@ -334,7 +335,6 @@ def _draw_maps(figure: Any, heading: str, values: dict[Sizes, float], is_share: 
         axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=figure.axes, shrink=0.9, pad=0.01)
     bar.ax.tick_params(labelsize=7)
-    if not is_share:
-        ticks = (1 / 3, 1 / 2, 1, 2, 3)
-        bar.set_ticks(ticks, labels=[f"{tick:.2g}x" for tick in ticks])
-        bar.minorticks_off()
+    ticks = (0, 0.25, 0.5, 0.75, 1) if is_share else (1 / 3, 1 / 2, 1, 2, 3)
+    bar.set_ticks(ticks, labels=[_percent(tick) if is_share else f"{tick:.2g}x" for tick in ticks])
+    bar.minorticks_off()
