@@ -244,7 +244,8 @@ def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
     best = [row for row in rows if not row["case"].endswith(ONE_THREAD)]
     maps = _maps(rows)
     figure = Figure(figsize=(11.5, 4.2 + 2.9 * len(maps)), layout="constrained")
-    top, *below = figure.subfigures(1 + len(maps), 1, height_ratios=[3.6, *[2.9] * len(maps)])
+    parts: Any = figure.subfigures(1 + len(maps), 1, height_ratios=[3.6, *[2.9] * len(maps)])
+    top, *below = parts
     left, right = top.subplots(1, 2).ravel()
     _draw_squares(left, [row for row in best if row["case"] in _squares()])
     _draw_layer(right, [row for row in best if "(" in row["case"]])

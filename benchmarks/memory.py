@@ -1,8 +1,9 @@
 """How much memory training takes: the growth of a process while it builds a net and trains it for some steps.
 
 Each net of each library has a process of its own, which has trained a tiny net before: the library with its threads,
-compilers and loaded kernels is there, and what is added are parameters, gradients, the averages of Adam, activations,
-and what is kept or compiled for these shapes. It is the peak of the resident set, of which Linux keeps account.
+compilers and loaded kernels is there, and what is added are the batch, parameters, gradients, the averages of Adam,
+activations, and what is kept or compiled for these shapes. It is the peak of the resident set, of which Linux keeps
+account.
 """
 
 import subprocess

@@ -67,7 +67,7 @@ def show(rows: list[Row], markdown: bool) -> str:
     with_memory = [row for row in rows if MEMORY in row]
     found = [show_times(rows, markdown)]
     if with_memory:
-        found += ["Memory that training adds:", lay_out(_memory_cells(with_memory), markdown)]
+        found += ["Memory that training adds, its batch included:", lay_out(_memory_cells(with_memory), markdown)]
     return "\n\n".join(found)
 
 
@@ -87,16 +87,16 @@ def _memory_cells(rows: list[Row]) -> Cells:
 def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
     """Three panels of lines, both axes logarithmic, and one of bars for the memory."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     from . import plot
 
-    figure = Figure(figsize=(11, 9), layout="constrained")
+    figure = Figure(figsize=(11, 9), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08))
     panels = figure.subplots(2, 2).ravel()
     for axes, what in zip(panels, SWEEPS, strict=False):
         _draw_lines(axes, [row for row in rows if row["case"].split()[0] == what], what)
     _draw_memory(panels[-1], [row for row in rows if MEMORY in row])
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)
+    panels[0].legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=13, fontweight="bold")
     figure.supxlabel("\n".join(caption), fontsize=7, color="0.35")
     plot.save(figure, path)
@@ -147,7 +147,7 @@ def _draw_memory(axes: Any, rows: list[Row]) -> None:
         )
     axes.set_xticks(range(len(cases_)), cases_)
     axes.tick_params(labelsize=8)
-    axes.set_ylabel("MB that training adds")
+    axes.set_ylabel("MB that training adds, its batch included")
     axes.set_title("memory, at its peak", fontsize=10)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
