@@ -1307,7 +1307,7 @@ READS = {
     "repr": repr,
     "array": lambda x: np.asarray(x.detach()) * 2,
 }
-NAMED = {"format": "format|item|repr", "array": "array|numpy", "float": "float", "bool": "bool", "int": "int"}
+NAMED = {"format": "format|item|print", "repr": "repr|print", "array": "array|numpy"}
 
 
 @pytest.mark.parametrize("what", READS)
