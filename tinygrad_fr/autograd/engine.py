@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import hooks
-from .mode import tell_read, thread
+from .mode import thread
 from .node import Node, OutputNode
 from .tensor import Tensor, constant, wrap
 
@@ -355,7 +355,6 @@ def _tell(node: Node, g: Tensor, copy: bool) -> Tensor:
     g = hooks.run(node.hooks, g)
     tensor = None if node.retaining is None else node.retaining()
     if tensor is not None:
-        tell_read("retain_grad()")
         kept = wrap(g._array.copy()) if copy else g
         tensor.grad = kept if tensor.grad is None else tensor.grad + kept
     return g
@@ -381,7 +380,6 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
             before._version[0] += 1
     if leaf._extra is not None:
         for hook in tuple(leaf._extra.get("post_hooks", {}).values()):
-            tell_read("a hook on a gradient")
             hook(leaf)
 
 

@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .mode import tell_read
 from .tensor import Tensor
 
 _next_key = itertools.count().__next__
@@ -81,8 +80,6 @@ def extra(tensor: Tensor) -> dict[str, Any]:
 
 def run(hooks: dict[Any, Any] | None, g: Any) -> Any:
     """The gradient after every hook has seen, and perhaps replaced, it."""
-    if hooks:
-        tell_read("a hook on a gradient")
     for hook in tuple(hooks.values()) if hooks else ():
         replaced = hook(g)
         if replaced is not None:

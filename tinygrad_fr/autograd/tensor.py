@@ -299,7 +299,7 @@ class Tensor:
     __hash__ = object.__hash__  # by identity, though == compares the elements
 
     def __repr__(self) -> str:
-        tell_read("printing")
+        tell_read("repr() or print()")
         return formatting.describe(self)  # type: ignore[arg-type]
 
     def __format__(self, spec: str) -> str:

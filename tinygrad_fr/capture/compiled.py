@@ -2,24 +2,24 @@
 
 import copy
 import functools
+import sys
 import threading
 import types
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from .. import random as generators
-from ..autograd import Tensor, dtypes
+from ..autograd import Tensor, dtypes, enable_grad, grad, no_grad
+from ..autograd.dispatch import apply
 from ..autograd.mode import thread
 from ..autograd.node import Node, OutputNode
-from ..autograd.tensor import make, wrap
+from ..autograd.tensor import wrap
 from ..nn import Module
 from .program import Instance
-from .recording import Recorded, Recording, Result, returned
-from .signature import describe
+from .recording import Recorded, Recording, Result
+from .signature import describe, flatten, rebuild
 from .world import Unsafe, World
 
 _MOST_KINDS = 64  # of calls (shapes, Python arguments) that are remembered
@@ -47,6 +47,7 @@ def compile(
     Also a decorator, with or without parentheses. NotImplementedError for options other than their defaults.
     """
     defaults = {"fullgraph": False, "dynamic": None, "backend": "inductor", "mode": None, "options": None}
+    mode = None if mode == "default" else mode
     given = {"fullgraph": fullgraph, "dynamic": dynamic, "backend": backend, "mode": mode, "options": options}
     for name, value in given.items():
         if value != defaults[name]:
@@ -66,7 +67,7 @@ class Compiled:
     """A function that is replayed where it can be."""
 
     def __init__(self, function: Callable[..., Any]):
-        self._function = function
+        self._function = self.captured_function = function
         self._kinds: OrderedDict[Any, _Kind] = OrderedDict()
         self._lock = threading.RLock()
         self._eager = False
@@ -82,7 +83,7 @@ class Compiled:
                 return self._function(*args, **kwargs)
             for recorded in kind.programs:
                 if self._fits(recorded, tensors):
-                    return _replay(recorded, tensors)
+                    return _replay(recorded, _Call(self._function, args, kwargs, tensors))
                 if self._eager:
                     return self._function(*args, **kwargs)
             return self._record(kind, args, kwargs, tensors, objects)
@@ -132,7 +133,7 @@ class Compiled:
         self._eager = True
         self._kinds.clear()
         name = getattr(self._function, "__qualname__", type(self._function).__name__)
-        warnings.warn(f"{name} runs without compilation from now on: {reason}", UserWarning, stacklevel=4)
+        warnings.warn(f"{name} runs without compilation from now on: {reason}", UserWarning, stacklevel=_depth() + 1)
 
     # --- replaying -----------------------------------------------------------------------------------------------
 
@@ -150,6 +151,14 @@ class Compiled:
         )
 
 
+def _depth() -> int:
+    """How many frames of this package lie above the function that asks, itself included."""
+    depth, frame = 0, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tinygrad_fr":
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
 class _Kind:
     """The programs for one kind of call, the latest first."""
 
@@ -164,103 +173,147 @@ class _Kind:
 # Replaying.
 
 
-def _replay(recorded: Recorded, tensors: list[Tensor]) -> Any:
-    recipe = recorded.recipe
+def _replay(recorded: Recorded, call: "_Call") -> Any:
+    """Run the program and give what the function would return."""
+    recipe, tensors = recorded.recipe, call.tensors
     for optimizer in recorded.world.optimizers:
         optimizer._refreshed_hyper()
     instance = recipe.instance()
-    given = [
-        tensors[i]._array if leaf is None else leaf.grad._array  # type: ignore[union-attr]
-        for i, leaf in enumerate(recipe.sources)
-    ]
-    instance.run(given)
+    instance.run([_source(leaf, i, tensors)._array for i, leaf in enumerate(recipe.sources)])
     for i in recorded.writes:
-        _count_write(tensors, recipe.sources, i)
-    arrays = [each.copy() for each in instance.results]
-    results = [_result(each, arrays, tensors) for each in recorded.results]
+        version = _source(recipe.sources[i], i, tensors)._version
+        if version is not None:
+            version[0] += 1
+    values = [wrap(each.copy()) for each in instance.results]
+    results = [_result(each, values, tensors) for each in recorded.results]
     if recorded.live:
-        _connect(recorded, instance, tensors, results)
-    return returned(recorded.structure, results)
+        _connect(recorded, instance, call, results)
+    return rebuild(recorded.structure, results)
 
 
-def _count_write(tensors: list[Tensor], sources: list[Tensor | None], i: int) -> None:
-    leaf = sources[i]
-    written = tensors[i] if leaf is None else leaf.grad
-    if written is not None and written._version is not None:
-        written._version[0] += 1
+def _source(leaf: Tensor | None, i: int, tensors: list[Tensor]) -> Tensor:
+    """Argument number i: a tensor that the function is given, or the gradient that a leaf has."""
+    if leaf is None:
+        return tensors[i]
+    assert leaf.grad is not None  # the program would not fit
+    return leaf.grad
 
 
-def _result(result: Result, arrays: list[np.ndarray], tensors: list[Tensor]) -> Tensor:
-    if result.argument is not None:
-        return tensors[result.argument]
-    if result.tensor is not None:
-        return result.tensor
+def _result(result: Result, values: list[Tensor], tensors: list[Tensor]) -> Tensor:
     if result.gradient_of is not None:
         assert result.gradient_of.grad is not None
         return result.gradient_of.grad
-    assert result.value is not None
-    array = arrays[result.value]
-    if result.spent is not None:
-        return make(array, Node(result.spent, (), None, (), 0, array.shape), [0])
-    out = make(array, None, None if thread.mode.inference else [0])
+    if result.value is None:
+        return _from_input(result, tensors)
+    out = values[result.value]
+    if result.steps:
+        with no_grad():
+            out = _viewed(out, result)
+    if result.inference:
+        out._version = None
     out._requires_grad = result.requires_grad
+    if result.spent is not None:
+        out._node = Node(result.spent, (), None, (), 0, out._array.shape)
     return out
 
 
-def _connect(recorded: Recorded, instance: Instance, tensors: list[Tensor], results: list[Tensor]) -> None:
-    """Put the node of the recorded backward behind the results that gradients flow from."""
+def _from_input(result: Result, tensors: list[Tensor]) -> Tensor:
+    """A result that is an argument or a tensor that was there, or a view of one."""
+    tensor = result.tensor if result.argument is None else tensors[result.argument]
+    assert tensor is not None
+    if result.same:
+        return tensor
+    return _viewed(tensor if result.requires_grad else tensor.detach(), result)
+
+
+def _viewed(tensor: Tensor, result: Result) -> Tensor:
+    for op, params in result.steps:
+        tensor = apply(op, (tensor,), params)
+    return tensor
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Gradients of what was returned.
+
+
+def _connect(recorded: Recorded, instance: Instance, call: "_Call", results: list[Tensor]) -> None:
+    """Put a node that runs the recorded backward behind the results that gradients flow from."""
     live = [results[i] for i in recorded.live]
+    tensors = call.tensors
     targets = [tensors[each] if isinstance(each, int) else each for each in recorded.targets]
-    counters = [tensors[each]._version if isinstance(each, int) else each._version for each in recorded.counters]
-    counters = [each for each in counters if each is not None]
-    op = _Backward(recorded, len(live) > 1, [(each._array.shape, each._array.dtype) for each in live])
-    shapes = tuple(each._array.shape for each in live)
+    places = {"argument": tensors, "result": results}
+    read = [each if kind == "tensor" else places[kind][each] for kind, each in recorded.read]
+    counters = [each._version for each in read if each._version is not None]
+    op = _Backward(recorded, call, [each._array.shape for each in live])
     parents = tuple(each._node or each for each in targets)
-    version = sum(each[0] for each in counters)
-    node = Node(op, parents, (instance,), [*counters, [0]], version, shapes if op.several else shapes[0])
+    shape = op.shapes if op.several else op.shapes[0]
+    node = Node(op, parents, (instance,), [*counters, [0]], sum(each[0] for each in counters), shape)
     for i, out in enumerate(live):
-        out._node = OutputNode(op, node, i, shapes[i]) if op.several else node
-        out._requires_grad = True
+        out._node = OutputNode(op, node, i, op.shapes[i]) if op.several else node
 
 
 class _Backward:
-    """What the node of a replayed function calls: its recorded backward."""
+    """What the node of a replayed function differentiates with: its recorded backward."""
 
     name = "compiled"
     array_rules = run_backward = None
 
-    def __init__(self, recorded: Recorded, several: bool, forms: list[Any]):
+    def __init__(self, recorded: Recorded, call: "_Call", shapes: list[Any]):
         self.recorded = recorded
-        self.several = several
-        self.forms = forms
+        self.call = call
+        self.several = len(shapes) > 1
+        self.shapes = tuple(shapes)
 
     def array_gradients(self, node: Node, parents: Any, g: Any) -> list[Any]:
         instance: Instance = node.saved[0]
-        gs = g if self.several else [g]
-        seeds = [
-            np.zeros(shape, kind) if each is None else each for each, (shape, kind) in zip(gs, self.forms, strict=True)
-        ]
-        return _own(instance.run_backward(seeds), instance)
+        seeds = g if self.several else [g]
+        used = tuple(each is not None for each in seeds)
+        backward = next((each for each in self.recorded.recipe.backwards if each.used == used), None)
+        if backward is None:  # no gradient flows to anything that the function was given
+            return []
+        return instance.run_backward(backward, seeds)
 
     def tensor_gradients(self, node: Node, parents: Any, g: Any, create_graph: bool) -> list[Any]:
-        if create_graph:
-            raise RuntimeError(
-                "a compiled function cannot be differentiated twice (create_graph=True): call the function itself"
-            )
         gs = g if self.several else [g]
-        arrays = self.array_gradients(node, parents, [None if each is None else each._array for each in gs]
-                                      if self.several else g._array)
-        return [None if each is None else wrap(each) for each in arrays]
+        if create_graph:
+            return self._by_running_again(parents, gs)
+        arrays = [None if each is None else each._array for each in gs]
+        found = self.array_gradients(node, parents, arrays if self.several else arrays[0])
+        return [None if each is None else wrap(each) for each in found]
+
+    def _by_running_again(self, parents: Any, gs: list[Any]) -> list[Any]:
+        """Gradients with a graph of their own: the function runs eagerly, and its graph is differentiated."""
+        recorded, call = self.recorded, self.call
+        if not (recorded.is_pure and recorded.world.same()):
+            raise RuntimeError(
+                "this compiled function cannot be differentiated twice (create_graph=True), for it draws random "
+                "numbers or changes tensors: call the function that was compiled instead"
+            )
+        with enable_grad():
+            tensors, _ = flatten(call.function(*call.args, **call.kwargs))
+        outputs = [tensors[i] for i in recorded.live]
+        targets = [call.tensors[each] if isinstance(each, int) else each for each in recorded.targets]
+        used = [i for i, each in enumerate(gs) if each is not None]
+        wanted = [i for i, parent in enumerate(parents) if parent is not None]
+        found = iter(
+            grad(
+                [outputs[i] for i in used],
+                [targets[i] for i in wanted],
+                [gs[i] for i in used],
+                create_graph=True,
+                allow_unused=True,
+            )
+        )
+        return [next(found) if i in wanted else None for i in range(len(parents))]
 
 
-def _own(gradients: list[np.ndarray | None], instance: Instance) -> list[np.ndarray | None]:
-    """The gradients, each with an array that is not used again until it is let go of."""
-    own: list[np.ndarray | None] = []
-    for each in gradients:
-        lent = each is not None and any(each is array for array in instance.lent)
-        taken = any(each is other for other in own)
-        own.append(each if each is None or (lent and not taken) else each.copy())
-    return own
+class _Call(NamedTuple):
+    """One call of a compiled function."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tensors: list[Tensor]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -295,4 +348,3 @@ def _compiled_module(module: Module) -> Any:
     object.__setattr__(compiled, "_original", module)
     object.__setattr__(compiled, "_compiled", Compiled(module))
     return compiled
-

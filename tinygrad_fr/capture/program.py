@@ -15,11 +15,20 @@ from .trace import Call, Value
 _SMALL = 1 << 12  # bytes: arguments up to here are copied, which costs less than moving a program's words
 
 
+class Backward:
+    """The calls by which gradients flow from those results that are ``used`` to the targets."""
+
+    def __init__(self, used: tuple[bool, ...], calls: list[Call], gradients: list[Value | None]):
+        self.used = used
+        self.calls = calls
+        self.gradients = gradients
+
+
 class Recipe:
     """What to do at each replay; made once, of a trace.
 
     arguments   the values of the tensors that the function is given; ``sources`` says which are gradients of leaves
-    forward     the calls; ``backward`` those that turn ``seeds`` into ``gradients``, where results want gradients
+    forward     the calls; ``backwards``: those that turn ``seeds`` into gradients, where results want gradients
     results     the values that the function returns
     grads       (leaf, value or None): what its ``.grad`` becomes
     bumps       counters of writes to count up, each as often as it is there
@@ -29,28 +38,32 @@ class Recipe:
         self.arguments = arguments
         self.sources = sources
         self.forward = forward
-        self.backward: list[Call] = []
+        self.backwards: list[Backward] = []
         self.seeds: list[Value] = []
-        self.gradients: list[Value | None] = []
         self.results: list[Value] = []
         self.grads: list[tuple[Tensor, Value | None]] = []
         self.bumps: list[list[int]] = []
         self._instances: list[Instance] = []
 
+    def calls(self) -> list[Call]:
+        """All calls, those of the backwards after those of the forward."""
+        return [*self.forward, *[call for backward in self.backwards for call in backward.calls]]
+
     def prepare(self) -> None:
         """Plan the memory, now that everything is known."""
         kept = [value for _, value in self.grads if value is not None]
-        kept += [each for each in self.gradients if each is not None]
+        kept += [each for backward in self.backwards for each in backward.gradients if each is not None]
         self.owned = {each.root for each in kept if each.is_made and each.root.constant is None}
-        self.written = {each.root for call in (*self.forward, *self.backward) for each in call.writes}
-        self._arena = Arena(self.forward, self.backward, [*self.results, *kept], self.owned)
+        self.written = {each.root for call in self.calls() for each in call.writes}
+        later = [call for backward in self.backwards for call in backward.calls]
+        self._arena = Arena(self.forward, later, [*self.results, *kept], self.owned)
         self._values = self._all_values()
         self.renewed = [each for each in self._values if each.constant is not None and each in self.written]
 
     def _all_values(self) -> list[Value]:
         """Every value; those that share memory come after those whose memory it is."""
         found: dict[Value, None] = dict.fromkeys([*self.arguments, *self.seeds])
-        for call in (*self.forward, *self.backward):
+        for call in self.calls():
             for each in (*call.reads(), *call.writes, *[each for each in call.outputs if each is not None]):
                 found.update(dict.fromkeys(_with_bases(each)))
         for each in (*self.results, *self.owned):
@@ -120,17 +133,17 @@ class Instance:
 
     def __init__(self, recipe: Recipe):
         self.arrays = arrays = recipe.arrays()
+        self._recipe = recipe
         self._forward = Bound(recipe.forward, arrays)
-        self._backward = Bound(recipe.backward, arrays) if recipe.seeds else None
+        self._backwards: dict[tuple[bool, ...], Bound] = {}  # bound when they are first needed
         self._renewed = [(arrays[each], each.constant) for each in recipe.renewed]
-        bounds = [self._forward] if self._backward is None else [self._forward, self._backward]
         self._arguments = [
-            _Argument(i, each, recipe, arrays, bounds)
+            _Argument(i, each, recipe, arrays)
             for i, each in enumerate(recipe.arguments)
             if each.argument == i  # a tensor that is given twice is one argument
         ]
+        self._attach(self._forward)
         self._seeds = [arrays[each] for each in recipe.seeds]
-        self._gradients = [None if each is None else arrays[each] for each in recipe.gradients]
         self.results = [arrays[each] for each in recipe.results]
         self._grads = [(leaf, None if value is None else arrays[value]) for leaf, value in recipe.grads]
         self._overwritten = [
@@ -138,10 +151,7 @@ class Instance:
         ]
         self.lent = [arrays[each] for each in recipe.owned]
         self._bumps = recipe.bumps
-        for bound in bounds:
-            for program in bound.programs:
-                program.before_complaint = self._show_arguments
-        self._references = [sys.getrefcount(each) for each in self.lent]
+        self._references = self._references_now()
 
     def is_idle(self) -> bool:
         """Whether nobody holds this instance or one of the arrays that it lent.
@@ -150,7 +160,7 @@ class Instance:
         """
         if sys.getrefcount(self) > 4:  # the list, the loop over it, this method and its argument
             return False
-        references = list(map(sys.getrefcount, self.lent))
+        references = self._references_now()
         if references == self._references:
             return True
         for leaf, array in self._overwritten:
@@ -171,13 +181,48 @@ class Instance:
         for leaf, array in self._grads:
             leaf.grad = None if array is None else wrap(array)
 
-    def run_backward(self, seeds: list[np.ndarray]) -> list[np.ndarray | None]:
-        """The gradients, from those of the results."""
-        assert self._backward is not None
+    def _attach(self, bound: Bound) -> None:
+        """Let the arguments reach these calls."""
+        for argument in self._arguments:
+            argument.attach(bound)
+        for program in bound.programs:
+            program.before_complaint = self._show_arguments
+
+    def run_backward(self, backward: Backward, seeds: list[np.ndarray | None]) -> list[np.ndarray | None]:
+        """The gradients, from those of the results that are used; arrays of their own until they are let go of."""
+        bound = self._backwards.get(backward.used)
+        if bound is None:
+            bound = self._backwards[backward.used] = Bound(backward.calls, self.arrays)
+            self._attach(bound)
+            self._references = self._references_now()
+        held = self._held()
         for array, seed in zip(self._seeds, seeds, strict=True):
-            array[...] = seed
-        _run(self._backward)
-        return self._gradients
+            if seed is not None:
+                array[...] = seed
+        _run(bound)
+        arrays = [None if each is None else self.arrays[each] for each in backward.gradients]
+        gradients = self._owned(arrays, copied=bool(held))
+        for array, content in held:
+            array[...] = content
+        return gradients
+
+    def _held(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The arrays lent to somebody who still has them, with copies: a second backward must not change them."""
+        now = self._references_now()
+        pairs = zip(self.lent, now, self._references, strict=True)
+        return [(array, array.copy()) for array, one, other in pairs if one != other]
+
+    def _references_now(self) -> list[int]:
+        return list(map(sys.getrefcount, self.lent))
+
+    def _owned(self, gradients: list[np.ndarray | None], copied: bool) -> list[np.ndarray | None]:
+        """The gradients, each as an array that is only the receiver's."""
+        own: list[np.ndarray | None] = []
+        for each in gradients:
+            lent = not copied and any(each is array for array in self.lent)
+            taken = any(each is other for other in own)
+            own.append(each if each is None or (lent and not taken) else each.copy())
+        return own
 
     def _show_arguments(self) -> None:
         """Copy the arguments to where the kernels were bound to them, for a complaint to look at."""
@@ -195,18 +240,28 @@ def _run(bound: Bound) -> None:
 class _Argument:
     """How one argument reaches the calls: small ones are copied, for others the programs are moved."""
 
-    def __init__(self, index: int, value: Value, recipe: Recipe, arrays: Arrays, bounds: list[Bound]):
+    def __init__(self, index: int, value: Value, recipe: Recipe, arrays: Arrays):
         self.index = index
         self._value = value
         self._home = arrays[value]
         self._arrays = arrays
         self._given = self._home
         self._copied = value.array.nbytes <= _SMALL and value not in recipe.written
-        programs = [program for bound in bounds for program in bound.programs]
-        places = [] if self._copied else [program.places_of(self._home) for program in programs]
-        self._places = [each for each in places if len(each)]
-        used = any(value in bound.read_by_python for bound in bounds)
-        self._views = recipe.views_of(value) if used and not self._copied else None
+        self._places: list[Any] = []
+        self._views: list[Value] | None = None  # where Python reads the argument: those values that share its memory
+        self._recipe = recipe
+
+    def attach(self, bound: Bound) -> None:
+        """Reach these calls, too; at once where there is something to reach them with."""
+        if self._copied:
+            return
+        places = [each for program in bound.programs if len(each := program.places_of(self._home))]
+        for each in places if self._given is not self._home else []:
+            each.move_to(self._given)
+        self._places += places
+        if self._views is None and self._value in bound.read_by_python:
+            self._views = self._recipe.views_of(self._value)
+            self.place(self._given)
 
     def place(self, array: np.ndarray) -> None:
         """Let the calls read, and write, ``array``."""

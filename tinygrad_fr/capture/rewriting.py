@@ -14,7 +14,7 @@ class _Copies:
 
     def __init__(self, recipe: Recipe):
         self._recipe = recipe
-        calls = [*recipe.forward, *recipe.backward]
+        calls = recipe.calls()
         self._last: dict[Value, int] = {}
         for i, call in enumerate(calls):
             for each in (*call.reads(), *call.writes):
@@ -25,7 +25,7 @@ class _Copies:
     def remove(self) -> None:
         recipe = self._recipe
         place = 0
-        for calls in (recipe.forward, recipe.backward):
+        for calls in (recipe.forward, *[each.calls for each in recipe.backwards]):
             for call in list(calls):
                 if self._is_needless(call, place):
                     calls.remove(call)
@@ -52,14 +52,15 @@ class _Copies:
 
     def _replace(self) -> None:
         recipe = self._recipe
-        for call in (*recipe.forward, *recipe.backward):
+        for call in recipe.calls():
             call.inputs = self._put(call.inputs)
             call.writes = [self._put(each) for each in call.writes]
             for each in call.outputs:
                 if each is not None and each.base is not None:
                     each.base = self._put(each.base)
         recipe.results = [self._put(each) for each in recipe.results]
-        recipe.gradients = [self._put(each) for each in recipe.gradients]
+        for backward in recipe.backwards:
+            backward.gradients = [self._put(each) for each in backward.gradients]
         recipe.grads = [(leaf, self._put(each)) for leaf, each in recipe.grads]
 
     def _put(self, each):

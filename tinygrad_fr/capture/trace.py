@@ -90,6 +90,8 @@ def values_in(inputs: Any) -> Iterator[Value]:
             yield from values_in(each)
 
 
+_SEED = 1 << 30  # the number of an argument that is the gradient of a result
+
 # Ops whose results have a shape that depends on values.
 _SHAPED_BY_DATA = ("nonzero",)
 
@@ -120,6 +122,12 @@ class Trace(Recorder):
             value.argument = len(self.arguments)
         self.arguments.append(value)
         self.sources.append(gradient_of)
+        return value
+
+    def take_seed(self, tensor: Tensor) -> Value:
+        """The gradient of a result is ``tensor``: like an argument, it changes from time to time."""
+        value = self._enter(tensor._array)
+        value.argument = _SEED
         return value
 
     def find(self, array: Any) -> Value | None:

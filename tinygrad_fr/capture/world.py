@@ -60,7 +60,13 @@ _IMPURE_BUILTINS = {
     if (each := getattr(builtins, name, None)) is not None
 }
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
-_NOWHERE = object()
+
+
+class _Nowhere:
+    """What stands after the last reference, and in empty places."""
+
+
+_NOWHERE = _Nowhere()
 
 
 class World:
@@ -120,10 +126,12 @@ class World:
     def _reached_from(self, where: str, value: Any) -> list[tuple[str, Any]]:
         if isinstance(value, Tensor):
             self.tensors[id(value)] = value
-            return []
+            return [(f"a hook of {where}", hook) for hook in hooks_of(value)]
         for kinds, visit in _VISITS:
             if isinstance(value, kinds):
                 return visit(self, where, value)
+        if hasattr(value, "captured_function"):  # a compiled function, which is part of this one
+            return [(where, value.captured_function)]
         if _is_user(type(value)):
             return self._visit_object(where, value)
         raise Unsafe(f"{where} is a {type(value).__name__}, whose changes cannot be followed")
@@ -148,7 +156,7 @@ class World:
                 reached += self._visit_dict(where, own[name], structure=True)
         self._watch(where, _Attributes(own, ("training",)), [f"'training' of {where}"], structure=True)
         if _is_user(type(module)):
-            self._objects.append((where, module))
+            self._visit_object(where, module)
         else:
             names = [name for name in own if name not in (*_MODULE_DICTS, "training", "_non_persistent_buffers_set")]
             reached += self._visit_attributes(where, own, names)
@@ -175,6 +183,8 @@ class World:
 
     def _visit_object(self, where: str, value: Any) -> list[tuple[str, Any]]:
         self._objects.append((where, value))
+        if hasattr(value, "__dict__"):
+            self._watch(f"the attributes of {where}", _Count(vars(value)), structure=True)
         return []
 
     def _visit_attributes(self, where: str, own: Any, names: Iterable[str]) -> list[tuple[str, Any]]:
@@ -214,9 +224,7 @@ class World:
             names = [f"global {each!r} (read by {name})" for each in present]
             self._watch(name, _Attributes(function.__globals__, present), names)
         reached = [(f"global {each!r}", function.__globals__[each]) for each in present]
-        for each in globals_:
-            if each not in function.__globals__:
-                reached.append((f"{each}()", getattr(builtins, each, None)))
+        reached += [(f"{each}()", getattr(builtins, each, None)) for each in globals_ if each not in present]
         for module, attribute in of_globals:
             reached += self._of_python_module(function.__globals__.get(module), module, attribute)
         reached += self._visit_cells(function)
@@ -241,7 +249,8 @@ class World:
         cells = function.__closure__ or ()
         filled = [(name, cell) for name, cell in zip(names, cells, strict=True) if _is_filled(cell)]
         if filled:
-            self._watch(function.__qualname__, _Cells([cell for _, cell in filled]), [f"{name!r}" for name, _ in filled])
+            cells = [cell for _, cell in filled]
+            self._watch(function.__qualname__, _Cells(cells), [f"variable {name!r}" for name, _ in filled])
         return [(f"{name!r}", cell.cell_contents) for name, cell in filled]
 
     def _visit_defaults(self, function: types.FunctionType) -> list[tuple[str, Any]]:
@@ -282,9 +291,17 @@ _VISITS: tuple[tuple[Any, Callable[..., list[tuple[str, Any]]]], ...] = (
     (types.MethodType, World._visit_method),
     (functools.partial, World._visit_partial),
     ((types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType), World._visit_builtin),
-    ((types.MethodDescriptorType, types.ModuleType, property, type(_NOWHERE)), World._nothing),
+    ((types.MethodDescriptorType, types.ModuleType, property, _Nowhere), World._nothing),
     (type, World._visit_class),
 )
+
+
+def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
+    """The functions that are called with the gradient of a leaf."""
+    extra = tensor._extra
+    if extra is None:
+        return ()
+    return (*extra.get("hooks", {}).values(), *extra.get("post_hooks", {}).values())
 
 
 class _Watch:
@@ -315,6 +332,16 @@ class _Attributes:
         except KeyError:
             return iter(())
         return iter(found) if len(self._names) > 1 else iter((found,))
+
+
+class _Count:
+    """A live view of how many entries a dictionary has: one that is new may hide an attribute of the class."""
+
+    def __init__(self, own: dict[str, Any]):
+        self._own = own
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((len(self._own),))
 
 
 class _Cells:
