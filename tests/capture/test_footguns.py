@@ -1,9 +1,11 @@
 """Where replaying what was recorded could go wrong: each test is a program that must leave what it leaves eagerly."""
 
+import gc
 import itertools
 import random
 import time
 import warnings
+import weakref
 from functools import partial
 
 import numpy as np
@@ -508,9 +510,6 @@ def test_a_result_is_the_next_argument(compile):
 
 
 def test_arguments_and_results_that_nobody_holds_are_freed():
-    import gc
-    import weakref
-
     f = torch.compile(lambda x: (x * 2).tanh())
     alive = []
     for i in range(8):
@@ -1452,7 +1451,8 @@ def test_a_value_that_is_read_at_a_later_call_only(compile):
 
 def test_a_function_that_fell_back_does_not_spoil_another():
     reads = torch.compile(lambda x: x.sum().item())
-    with warnings.catch_warnings(record=True):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         for i in range(3):
             reads(values(i, 3))
 

@@ -18,6 +18,7 @@ def replayed(model, calls=3):
     """A compiled ``model`` that has been called forward and backward as often as it takes to replay."""
     compiled = torch.compile(model)
     for i in range(calls):
+        model.zero_grad()
         compiled(batch(i)[0]).sum().backward()
     model.zero_grad()
     return compiled

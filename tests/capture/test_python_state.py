@@ -1313,7 +1313,7 @@ def test_a_dataclass_that_holds_tensors(compile):
     return lambda i: f(Batch(values(i, 3), float(i % 2)))
 
 
-@same_as_eager
+@may_fall_back
 def test_a_named_tuple_of_tensors(compile):
     Pair = collections.namedtuple("Pair", "first second")
     f = compile(lambda pair: Pair(pair.first * 2, pair.second - pair.first))
