@@ -1,6 +1,7 @@
 """compile(module): a Module with the same state, whose forward and backward are both captured."""
 
 import copy
+import pickle
 
 import pytest
 
@@ -136,6 +137,25 @@ def test_a_deep_copy_of_the_original_is_independent(calls):
         model[0].weight.zero_()
     assert torch.equal(compiled(x), model(x))
     assert not torch.equal(other(x), model(x))
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+def test_pickling(calls):
+    compiled, x = replayed(mlp(), calls), batch(0)[0]
+    other = pickle.loads(pickle.dumps(compiled))
+    for _ in range(4):
+        assert torch.equal(other(x), compiled(x))
+
+
+def test_printing_it_shows_the_layers():
+    assert "Linear(in_features=4, out_features=5, bias=True)" in repr(torch.compile(mlp()))
+
+
+def test_forward_can_be_called():
+    model = mlp()
+    compiled, x = replayed(model), batch(0)[0]
+    for _ in range(4):
+        assert torch.equal(compiled.forward(x), model(x))
 
 
 def test_conversion_through_it():
