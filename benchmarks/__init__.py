@@ -7,7 +7,15 @@ A benchmark is a module of this package with
     THREADS           the thread counts to try; each library is quoted at its best one
     cases(label)      {case: function to be timed}, for one library; what a function returns is for the tests
 
+and where it needs them
+
+    floors()          {case: its kernels}, if "floor" is among its libraries
+    PACE              how long a case is timed, other than `harness.USUAL`
+    more_rows(rows, results)   rows beside those that every benchmark has
+    show(rows, markdown)       the rows as text to read, instead of one table
+    draw(rows, title, caption, path)   the figure, instead of bars
+
 All arrays are float32 and contiguous, and every library computes on the same numbers.
 """
 
-NAMES = ("overhead", "matmul", "activations", "softmax_ce", "optim", "mlp", "epoch", "startup")
+NAMES = ("overhead", "matmul", "activations", "softmax_ce", "optim", "mlp", "epoch", "scaling", "startup")

@@ -1,11 +1,12 @@
 """What one writes in NumPy or JAX where there is no library of networks: the net of the benchmarks, and Adam.
 
-The net is 784-H-10 with ReLU and softmax cross-entropy; parameters stand in PyTorch's order and layout: (H, 784), (H,),
-(10, H), (10,).
+The net is one of Linear layers with ReLU between them and softmax cross-entropy, mostly 784-H-10; parameters stand in
+PyTorch's order and layout: (H, 784), (H,), (10, H), (10,).
 """
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,15 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 Arrays = list[np.ndarray]
 
 
-def initial_parameters(hidden: int) -> Arrays:
+def initial_parameters(*widths: int) -> Arrays:
     """The same for every library: uniform within 1 / sqrt(inputs), as a Linear layer begins."""
     generator = np.random.default_rng(0)
-
-    def draw(inputs: int, *shape: int) -> np.ndarray:
+    found: Arrays = []
+    for inputs, outputs in pairwise(widths):
         bound = 1 / math.sqrt(inputs)
-        return generator.uniform(-bound, bound, shape).astype(np.float32)
-
-    return [draw(PIXELS, hidden, PIXELS), draw(PIXELS, hidden), draw(hidden, CLASSES, hidden), draw(hidden, CLASSES)]
+        shapes = ((outputs, inputs), (outputs,))
+        found += [generator.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes]
+    return found
 
 
 # --- NumPy: results go into arrays that are there, where NumPy can ------------------------------------------------
@@ -70,10 +71,10 @@ class NumpyAdam:
 
 
 class NumpyNet:
-    """The net and its training step."""
+    """The net of one hidden layer, and its training step."""
 
     def __init__(self, hidden: int, lr: float):
-        self.parameters = initial_parameters(hidden)
+        self.parameters = initial_parameters(PIXELS, hidden, CLASSES)
         self.optimizer = NumpyAdam(self.parameters, lr)
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
@@ -130,8 +131,10 @@ def jax_net_step(lr: float) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
     import jax.numpy as jnp
 
     def loss_of(parameters: Any, x: Any, y: Any) -> Any:
-        w1, b1, w2, b2 = parameters
-        return jax_cross_entropy(jnp.maximum(x @ w1.T + b1, 0) @ w2.T + b2, y)
+        *hidden, (w, b) = zip(parameters[::2], parameters[1::2], strict=True)
+        for each_w, each_b in hidden:
+            x = jnp.maximum(x @ each_w.T + each_b, 0)
+        return jax_cross_entropy(x @ w.T + b, y)
 
     def step(state: Any, x: Any, y: Any) -> tuple[Any, Any]:
         loss, gradients = jax.value_and_grad(loss_of)(state[0], x, y)
@@ -143,12 +146,13 @@ def jax_net_step(lr: float) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
 # --- PyTorch's names: tinygrad_fr and PyTorch by the same lines ---------------------------------------------------
 
 
-def torch_net(torch: Any, hidden: int) -> Any:
+def torch_net(torch: Any, *widths: int) -> Any:
     """The net of nn's layers, with the parameters that all begin with."""
     nn = torch.nn
-    model = nn.Sequential(nn.Linear(PIXELS, hidden), nn.ReLU(), nn.Linear(hidden, CLASSES))
+    layers = [each for inputs, outputs in pairwise(widths) for each in (nn.Linear(inputs, outputs), nn.ReLU())]
+    model = nn.Sequential(*layers[:-1])
     with torch.no_grad():
-        for p, values in zip(model.parameters(), initial_parameters(hidden), strict=True):
+        for p, values in zip(model.parameters(), initial_parameters(*widths), strict=True):
             p.copy_(torch.from_numpy(values))
     return model
 

@@ -6,7 +6,9 @@ import json
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from . import NAMES, about, harness, libraries, results
 
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.serve:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks for the times ends this one
         harness.use_processors(options.threads)  # before any library looks how many there are
-        harness.serve(importlib.import_module(f".{options.name}", __package__).cases(options.serve))
+        harness.serve(lambda: turns_of(options.name, options.serve, options.threads))
         return 0
     benchmark = importlib.import_module(f".{options.name}", __package__)
     try:
@@ -55,21 +57,33 @@ def main(arguments: list[str] | None = None) -> int:
     threads = harness.thread_counts(benchmark.THREADS)
     try:
         measured, rounds = harness.measure(options.name, labels, threads, options.rounds)
+        rows = results.rows(options.name, measured)
+        rows += benchmark.more_rows(rows, measured) if hasattr(benchmark, "more_rows") else []
     except RuntimeError as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("python -m benchmarks: interrupted, nothing was written", file=sys.stderr)
         return 130
-    rows, caption = results.rows(options.name, measured), about.lines(labels, threads, rounds)
-    print(results.markdown(rows) if options.markdown else results.table(rows))
-    print("", *caption, sep="\n")
+    caption = about.lines(measured, threads, rounds)
+    print(getattr(benchmark, "show", results.show)(rows, options.markdown), end="\n\n")
+    print("\\\n".join(caption) if options.markdown else "\n".join([*caption, about.notation(measured)]))
     try:
-        write_files(options, benchmark.TITLE, rows, caption)
+        write_files(options, benchmark, rows, caption)
     except OSError as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def turns_of(name: str, label: str, threads: int) -> Callable[[], harness.Times]:
+    """What the process of one library does in each turn."""
+    benchmark = importlib.import_module(f".{name}", __package__)
+    if label == libraries.FLOOR:
+        from . import floor
+
+        return floor.prepare(benchmark.floors(), threads)
+    return harness.timer(benchmark.cases(label), getattr(benchmark, "PACE", harness.USUAL))
 
 
 # --- before measuring --------------------------------------------------------------------------------------------
@@ -112,7 +126,7 @@ def check_writable(path: Path) -> None:
 # --- after measuring ---------------------------------------------------------------------------------------------
 
 
-def write_files(options: argparse.Namespace, title: str, rows: list[results.Row], caption: list[str]) -> None:
+def write_files(options: argparse.Namespace, benchmark: Any, rows: list[results.Row], caption: list[str]) -> None:
     """Write the results and draw them, as far as asked for."""
     if options.json:
         from tinygrad_fr.utils.files import replacing
@@ -122,4 +136,4 @@ def write_files(options: argparse.Namespace, title: str, rows: list[results.Row]
     if options.plot:
         from . import plot
 
-        plot.draw(rows, title, caption, options.plot)
+        getattr(benchmark, "draw", plot.draw)(rows, benchmark.TITLE, caption, options.plot)

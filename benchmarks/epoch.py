@@ -1,7 +1,9 @@
 """One epoch of 784-128-10 with Adam, batch 64, on a net that is new each time; and one pass of the loader alone.
 
-``tinygrad_fr`` and ``torch`` run the same lines, with a DataLoader of a TensorDataset, shuffled. The others get the
-form that suits them best: an order drawn for the epoch, and rows taken by it.
+``tinygrad_fr`` and ``torch`` run the same lines, with a DataLoader of a TensorDataset, shuffled. ``tinygrad_fr
+compiled`` has the same loader, and one compiled step for all epochs, as JAX has: the net takes back the parameters it
+began with (Adam keeps its averages). The others get the form that suits them best: an order drawn for the epoch, and
+rows taken by it.
 """
 
 from collections.abc import Callable
@@ -10,19 +12,44 @@ from typing import Any
 import numpy as np
 
 from . import by_hand, data
-from .mlp import scikit_learn_net
+from .mlp import compiled, scikit_learn_net
 
 TITLE = "One epoch of 784-128-10, batch 64, Adam, float32"
-LIBRARIES = ("tinygrad_fr", "torch", "torch hand-tuned", "jax", "numpy", "scikit-learn")
+LIBRARIES = (
+    "tinygrad_fr",
+    "tinygrad_fr compiled",
+    "torch",
+    "torch hand-tuned",
+    "jax",
+    "numpy",
+    "scikit-learn",
+    "floor",
+)
 THREADS = (1, 2)
 HIDDEN, BATCH, LR = 128, 64, 1e-3
+ONLY = "loading only"
 
 
 def cases(library: str) -> dict[str, Callable[[], Any]]:
     """Functions that give the loss of the last batch, or for the loader alone that batch."""
     x, y, name = data.training_images()
     timed = _LIBRARIES[library](x, y)
-    return {name: timed[0], **{f"{name}, loading only": each for each in timed[1:]}}
+    return {name: timed[0], **{f"{name}, {ONLY}": each for each in timed[1:]}}
+
+
+def floors() -> Any:
+    """The kernels of the steps, the last of them on what is left over; loading copies every row once."""
+    from . import floor
+
+    x, y, name = data.training_images()
+    whole, rest = divmod(len(x), BATCH)
+    load = floor.copy(x.nbytes + y.nbytes)
+    steps = whole * floor.training_step(BATCH, _widths()) + (floor.training_step(rest, _widths()) if rest else [])
+    return {name: [load, *steps], f"{name}, {ONLY}": [load]}
+
+
+def _widths() -> tuple[int, int, int]:
+    return by_hand.PIXELS, HIDDEN, by_hand.CLASSES
 
 
 Runs = tuple[Callable[[], Any], ...]  # the epoch, and where loading is a step of its own, the loader
@@ -32,17 +59,47 @@ def _ours(x: np.ndarray, y: np.ndarray) -> Runs:
     return _through_loader(by_hand.torch_like("tinygrad_fr"), x, y)
 
 
+def _ours_compiled(x: np.ndarray, y: np.ndarray) -> Runs:
+    torch = by_hand.torch_like("tinygrad_fr")
+    loader = _loader(torch, x, y)
+    model = by_hand.torch_net(torch, *_widths())
+    start = {name: each.clone() for name, each in model.state_dict().items()}
+    optimizer = torch.optim.Adam(model.parameters(), lr=LR)
+    criterion = torch.nn.CrossEntropyLoss()
+
+    def step(images: Any, labels: Any) -> Any:
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled_step = compiled(torch, step)
+
+    def run() -> Any:
+        model.load_state_dict(start)
+        for images, labels in loader:
+            loss = compiled_step(images, labels)
+        return loss.detach()
+
+    return (run,)
+
+
 def _torch(x: np.ndarray, y: np.ndarray) -> Runs:
     return _through_loader(by_hand.torch_like("torch"), x, y)
 
 
-def _through_loader(torch: Any, x: np.ndarray, y: np.ndarray) -> Runs:
+def _loader(torch: Any, x: np.ndarray, y: np.ndarray) -> Any:
     train = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
-    loader = torch.utils.data.DataLoader(train, batch_size=BATCH, shuffle=True)
+    return torch.utils.data.DataLoader(train, batch_size=BATCH, shuffle=True)
+
+
+def _through_loader(torch: Any, x: np.ndarray, y: np.ndarray) -> Runs:
+    loader = _loader(torch, x, y)
     criterion = torch.nn.CrossEntropyLoss()
 
     def run() -> Any:
-        model = by_hand.torch_net(torch, HIDDEN)
+        model = by_hand.torch_net(torch, *_widths())
         optimizer = torch.optim.Adam(model.parameters(), lr=LR)
         for images, labels in loader:
             loss = criterion(model(images), labels)
@@ -70,7 +127,7 @@ def _torch_by_hand(images: np.ndarray, labels: np.ndarray) -> Runs:
             yield x.index_select(0, index), y.index_select(0, index)
 
     def run() -> Any:
-        model = by_hand.torch_net(torch, HIDDEN)
+        model = by_hand.torch_net(torch, *_widths())
         optimizer = torch.optim.Adam(model.parameters(), lr=LR, fused=True)
         for images, labels in batches():
             loss = cross_entropy(model(images), labels)
@@ -120,7 +177,7 @@ def _jax(images: np.ndarray, labels: np.ndarray) -> Runs:
     indexed_step = jax.jit(lambda state, x, y, index: step(state, x[index], y[index]), donate_argnums=0)
 
     def run() -> Any:
-        state = by_hand.jax_start(by_hand.initial_parameters(HIDDEN))
+        state = by_hand.jax_start(by_hand.initial_parameters(*_widths()))
         order = generator.permutation(len(x)).astype(np.int32)
         for start in range(0, len(order), BATCH):
             state, loss = indexed_step(state, x, y, order[start : start + BATCH])
@@ -134,7 +191,7 @@ def _scikit_learn(x: np.ndarray, y: np.ndarray) -> Runs:
     """`partial_fit` goes through the data once, in shuffled batches."""
 
     def run() -> Any:
-        net = scikit_learn_net(HIDDEN, BATCH, LR)
+        net = scikit_learn_net((HIDDEN,), BATCH, LR)
         net.partial_fit(x, y, classes=np.arange(by_hand.CLASSES))
         return net.loss_
 
@@ -143,6 +200,7 @@ def _scikit_learn(x: np.ndarray, y: np.ndarray) -> Runs:
 
 _LIBRARIES = {
     "tinygrad_fr": _ours,
+    "tinygrad_fr compiled": _ours_compiled,
     "torch": _torch,
     "torch hand-tuned": _torch_by_hand,
     "numpy": _numpy,

@@ -18,10 +18,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-TIMING_S = 0.02  # one timing repeats a fast case for this long
-CASE_S = 0.3  # a turn takes timings of one case for about this long, and at least one
-MOST_TIMINGS = 6
-WARM_UP_S = 0.2  # of each case, at the start of every process: functions compile, threads wake, caches fill
+MOST_TIMINGS = 6  # of one case in a turn
 SLOW_S = 1.0  # a first call that took so long has warmed up enough; if it compiled, the first turn sets that right
 PAUSE_S = 0.05  # between turns: idle threads of the last process go to sleep
 ROUNDS = 9
@@ -31,6 +28,17 @@ LIMIT_S = 240.0  # no further round begins that would end later, unless --rounds
 Case = Callable[[], Any]
 Times = dict[str, float]  # seconds by case
 Results = dict[tuple[str, int], Times]  # by label and thread count
+
+
+class Pace(NamedTuple):
+    """How long a case is timed, in seconds. A benchmark of many cases sets its own."""
+
+    timing: float = 0.02  # one timing repeats a fast case for this long
+    case: float = 0.3  # a turn takes timings of one case for about this long, and at least one
+    warm_up: float = 0.2  # of each case, at the start of every process: functions compile, threads wake, caches fill
+
+
+USUAL = Pace()
 
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -44,15 +52,37 @@ def use_processors(count: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
-def serve(cases: dict[str, Case]) -> None:
-    """Time all cases once for every line on standard input; answer each with a line of JSON, in seconds."""
+class Unavailable(Exception):
+    """What ``cases`` raises where a way to use a library does not work here: it is left out, and the reason is said."""
+
+
+def serve(prepare: Callable[[], Callable[[], Times]]) -> None:
+    """Call what ``prepare`` gives for every line on standard input; answer each with a line of JSON, in seconds.
+
+    The first answer is "ready", or the reason of an `Unavailable`, which ends it.
+    """
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no answer
-        times = {name: warm_up(run) for name, run in cases.items()}
-        print("ready", file=answers, flush=True)
+        try:
+            turn = prepare()
+        except Unavailable as error:
+            print(json.dumps({"unavailable": str(error)}), file=answers, flush=True)
+            return
+        print(json.dumps("ready"), file=answers, flush=True)
         for _ in sys.stdin:
-            times = {name: best_time(run, plan(times[name])) for name, run in cases.items()}
-            print(json.dumps(times), file=answers, flush=True)
+            print(json.dumps(turn()), file=answers, flush=True)
+
+
+def timer(cases: dict[str, Case], pace: Pace = USUAL) -> Callable[[], Times]:
+    """A function that times all cases once, in seconds a call; they have warmed up by then."""
+    times = {name: warm_up(run, pace.warm_up) for name, run in cases.items()}
+
+    def turn() -> Times:
+        nonlocal times
+        times = {name: best_time(run, plan(times[name], pace)) for name, run in cases.items()}
+        return times
+
+    return turn
 
 
 class Plan(NamedTuple):
@@ -62,7 +92,7 @@ class Plan(NamedTuple):
     calls: int
 
 
-def warm_up(run: Case) -> float:
+def warm_up(run: Case, seconds: float = USUAL.warm_up) -> float:
     """Run a case for a while, or once where that is long; gives the seconds of a call, roughly."""
     start = time.perf_counter()
     run()
@@ -70,16 +100,16 @@ def warm_up(run: Case) -> float:
     if first > SLOW_S:
         return first
     calls, start = 0, time.perf_counter()
-    while calls == 0 or time.perf_counter() - start < WARM_UP_S:
+    while calls == 0 or time.perf_counter() - start < seconds:
         run()
         calls += 1
     return (time.perf_counter() - start) / calls
 
 
-def plan(seconds: float) -> Plan:
+def plan(seconds: float, pace: Pace = USUAL) -> Plan:
     """How to time a case whose calls take about so long."""
-    calls = max(1, int(TIMING_S / seconds))
-    return Plan(min(MOST_TIMINGS, max(1, int(CASE_S / (calls * seconds)))), calls)
+    calls = max(1, int(pace.timing / seconds))
+    return Plan(min(MOST_TIMINGS, max(1, int(pace.case / (calls * seconds)))), calls)
 
 
 def best_time(run: Case, plan: Plan) -> float:
@@ -108,8 +138,10 @@ class Server:
             env={**os.environ, **dict.fromkeys(_THREAD_SETTINGS, str(threads))},
         )
 
-    def wait_until_ready(self) -> None:
-        self._answer()
+    def wait_until_ready(self) -> str:
+        """Why the library cannot take part, or nothing."""
+        answer = json.loads(self._answer())
+        return "" if answer == "ready" else answer["unavailable"]
 
     def turn(self) -> Times:
         assert self.process.stdin is not None
@@ -137,24 +169,18 @@ def thread_counts(wanted: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def measure(name: str, labels: list[str], threads: tuple[int, ...], rounds: int | None) -> tuple[Results, int]:
-    """The median over the rounds, and how many there were.
+    """The median over the rounds, and how many there were. What turns out to be unavailable is said and left out.
 
     ``rounds=None`` takes `ROUNDS`, or fewer where those would take longer than `LIMIT_S`.
     RuntimeError: a process of a library failed.
     """
     wanted = [(label, count) for label in labels for count in threads]
-    measured: dict[tuple[str, int], list[Times]] = {key: [] for key in wanted}
     start, done = time.monotonic(), 0
     total = rounds or ROUNDS
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(_bar(len(wanted) * (total + 1)))
-        servers: dict[tuple[str, int], Server] = {}
-        for key in wanted:
-            servers[key] = Server(name, *key)
-            stack.callback(servers[key].stop)
-            progress.set_description(f"{name}: preparing {servers[key].described}", refresh=progress.mininterval < 1)
-            servers[key].wait_until_ready()
-            progress.update()
+        servers = _start_servers(name, wanted, progress, stack)
+        measured: dict[tuple[str, int], list[Times]] = {key: [] for key in servers}
         while done < total:
             round_start = time.monotonic()
             progress.set_description(f"{name}: round {done + 1} of {total}", refresh=False)
@@ -167,6 +193,27 @@ def measure(name: str, labels: list[str], threads: tuple[int, ...], rounds: int 
             if rounds is None and done >= LEAST_ROUNDS and next_end > LIMIT_S:
                 break
     return {key: _medians(turns) for key, turns in measured.items()}, done
+
+
+def _start_servers(
+    name: str, wanted: list[tuple[str, int]], progress: tqdm, stack: contextlib.ExitStack
+) -> dict[tuple[str, int], Server]:
+    """One process after the other, until it is ready; ``stack`` will stop them."""
+    servers: dict[tuple[str, int], Server] = {}
+    unavailable: set[str] = set()
+    for label, count in wanted:
+        if label not in unavailable:
+            server = Server(name, label, count)
+            stack.callback(server.stop)
+            progress.set_description(f"{name}: preparing {server.described}", refresh=progress.mininterval < 1)
+            reason = server.wait_until_ready()
+            if reason:
+                progress.write(f"left out: {label}: {reason}", file=sys.stderr)
+                unavailable.add(label)
+            else:
+                servers[label, count] = server
+        progress.update()
+    return {key: server for key, server in servers.items() if key[0] not in unavailable}
 
 
 def _medians(turns: list[Times]) -> Times:

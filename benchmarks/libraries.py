@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 OURS = "tinygrad_fr"
+COMPILED = "tinygrad_fr compiled"
+FLOOR = "floor"  # no library: what the machine allows, measured beside the libraries
 
 
 class Library(NamedTuple):
@@ -27,15 +29,18 @@ _TORCH = Library("torch", "torch")
 
 BY_LABEL = {
     OURS: Library(OURS, OURS),
+    COMPILED: Library(OURS, OURS),  # the whole step by tinygrad_fr.compile
     "numpy": Library("numpy", "numpy"),
     "torch": _TORCH,
     "torch foreach": _TORCH,  # optimisers that update all tensors together
     "torch fused": _TORCH,  # optimisers in one compiled pass
+    "torch compiled": _TORCH,  # the whole step by torch.compile
     "torch hand-tuned": _TORCH,  # what an expert writes instead of the usual lines
     "jax": Library("jax", "jax"),
     "scikit-learn": Library("sklearn", "scikit-learn"),
     "mygrad": Library("mygrad", "mygrad"),
     "micrograd": Library("micrograd", "micrograd"),
+    FLOOR: Library("numba", "numba"),  # what its kernels are written with
 }
 
 
@@ -50,12 +55,12 @@ def how_to_install(labels: Iterable[str]) -> str:
 
 
 def select(labels: Iterable[str], wanted: list[str]) -> list[str]:
-    """Ours, and those of the labels that are asked for: by label, or by library for all of its labels.
+    """Ours and the floor, and those of the labels that are asked for: by label, or by library for all of its labels.
 
     ValueError: a name that is none of them, or is not installed.
     """
     labels = list(labels)
-    chosen = {OURS}
+    chosen = {OURS, COMPILED, FLOOR}
     for name in wanted:
         meant = [label for label in labels if name in (label, *BY_LABEL[label])]
         if not meant:

@@ -1,13 +1,21 @@
-"""What a small op costs beside its arithmetic: its forward and the recording of the graph, on one thread."""
+"""What a small op costs beside its arithmetic: its forward and the recording of the graph, on one thread.
+
+And a whole training step of a net so small that there is next to no arithmetic. Where the step is compiled, it is what
+Python and the starting of kernels cost in every step: a bound from above.
+"""
 
 import importlib
 from collections.abc import Callable
 from typing import Any
 
+from . import mlp
+from .libraries import COMPILED
+
 TITLE = "Small ops: forward and recording, one thread"
-LIBRARIES = ("tinygrad_fr", "torch", "mygrad", "micrograd")
+LIBRARIES = ("tinygrad_fr", "tinygrad_fr compiled", "torch", "jax", "mygrad", "micrograd")
 THREADS = (1,)
 SCALAR_CHAIN = "z = s*s + s; z = z*s; z.backward()"
+STEP = "training step of 2-2-2, batch 1"
 
 
 def cases(library: str) -> dict[str, Callable[[], Any]]:
@@ -20,7 +28,8 @@ def cases(library: str) -> dict[str, Callable[[], Any]]:
         mygrad = importlib.import_module(library)
         s, x, y = mygrad.tensor(2.0), mygrad.tensor([1.0] * 8), mygrad.tensor([1.0] * 8)
         return {SCALAR_CHAIN: scalar_chain(s), "x + y, 8 floats": lambda: x + y, "x * y, 8 floats": lambda: x * y}
-    return torch_cases(importlib.import_module(library))
+    step = {STEP: mlp.step(library, 1, (2, 2, 2))}
+    return step if library in ("jax", COMPILED) else {**torch_cases(importlib.import_module(library)), **step}
 
 
 def torch_cases(torch: Any) -> dict[str, Callable[[], Any]]:

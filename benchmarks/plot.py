@@ -6,22 +6,30 @@ from typing import Any
 
 from tinygrad_fr.utils.files import replacing
 
-from .libraries import BY_LABEL, OURS
-from .results import Row, ratio_text, time_text
+from .libraries import COMPILED, FLOOR, OURS
+from .results import Row, annotated, time_text
 
 SUFFIXES = (".png", ".svg", ".pdf")
 WIDE = 20.0  # from this ratio of the longest to the shortest time on, the axis is logarithmic
 BAR = 0.19  # inches from bar to bar
 GAP = 0.16  # inches between groups
 
-# ours, then the palette of Okabe and Ito, whose colours the colour-blind tell apart too
-_COLOURS = dict(
-    zip(
-        BY_LABEL,
-        ("#d55e00", "#999999", "#0072b2", "#003f63", "#56b4e9", "#8ecbe8", "#009e73", "#e69f00", "#cc79a7", "#5b4a8a"),
-        strict=True,
-    )
-)
+# the palette of Okabe and Ito, whose colours the colour-blind tell apart too, and darker or lighter shades of it
+COLOURS = {
+    OURS: "#d55e00",
+    COMPILED: "#8a2b00",
+    "numpy": "#999999",
+    "torch": "#0072b2",
+    "torch foreach": "#003f63",
+    "torch fused": "#56b4e9",
+    "torch compiled": "#4b6cb7",
+    "torch hand-tuned": "#8ecbe8",
+    "jax": "#009e73",
+    "scikit-learn": "#e69f00",
+    "mygrad": "#cc79a7",
+    "micrograd": "#5b4a8a",
+    FLOOR: "#d9d9d9",
+}
 
 
 def refuse_early(path: Path) -> None:
@@ -41,12 +49,12 @@ def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
     figure = Figure(figsize=(9, height + 1.9), layout="constrained")
     axes = figure.add_subplot()
     seen = set()
-    for row, position in zip(rows, positions, strict=True):
+    for row, position, text in zip(rows, positions, annotated(rows), strict=True):
         label = row["library"]
         name = "_" * (label in seen) + label  # the legend leaves out names that begin so
         seen.add(label)
-        axes.barh(position, row["median_s"], height=BAR * 0.88, color=_COLOURS[label], label=name)
-        _write_beside(axes, row, position)
+        axes.barh(position, row["median_s"], height=BAR * 0.88, color=COLOURS[label], label=name)
+        _write_beside(axes, row, position, text)
     axes.set_yticks(list(cases.values()), list(cases), fontsize=9)
     axes.set_ylim(-height, BAR)
     _set_time_axis(axes, [row["median_s"] for row in rows])
@@ -55,6 +63,11 @@ def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
     above = 1 + BAR / 2 / height
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, above), borderaxespad=0, ncols=6, frameon=False, fontsize=8)
     figure.supxlabel("\n".join(caption), fontsize=7, color="0.35")
+    save(figure, path)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure, whole or not at all, in the format of the path's suffix."""
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.lower()[1:], dpi=150)
 
@@ -72,10 +85,8 @@ def _layout(rows: list[Row]) -> tuple[list[float], dict[str, float]]:
     return positions, {case: sum(each) / len(each) for case, each in members.items()}
 
 
-def _write_beside(axes: Any, row: Row, position: float) -> None:
-    """The time, and for others than ours the ratio, at the end of a bar."""
-    ours = row["library"] == OURS
-    text = time_text(row["median_s"]) + ("" if ours else f" ({ratio_text(row['ratio_to_ours'])})")
+def _write_beside(axes: Any, row: Row, position: float, text: str) -> None:
+    """The time, and for others than ours the ratios, at the end of a bar."""
     axes.annotate(
         text,
         (row["median_s"], position),
@@ -83,7 +94,7 @@ def _write_beside(axes: Any, row: Row, position: float) -> None:
         textcoords="offset points",
         va="center",
         fontsize=7.5,
-        fontweight="bold" if ours else "normal",
+        fontweight="bold" if row["library"] in (OURS, COMPILED) else "normal",
     )
 
 
@@ -100,14 +111,14 @@ def _set_time_axis(axes: Any, times: list[float]) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_xlim(0, max(times) * 1.22)
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick_text))
+    axes.xaxis.set_major_formatter(FuncFormatter(tick_text))
     axes.set_xlabel("time of one call, with its unit" + ", logarithmic" * wide + " (shorter is better)")
     axes.grid(axis="x", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _tick_text(seconds: float, _: int) -> str:
+def tick_text(seconds: float, _: int) -> str:
     """A round time, without the decimals that measured ones have."""
     number, unit = time_text(seconds).split()
     return f"{float(number):g} {unit}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .harness import Results
-from .libraries import OURS
+from .libraries import COMPILED, FLOOR, OURS
 
 Row = dict[str, Any]
 
@@ -57,30 +57,54 @@ def _three_digits(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-def table(rows: list[Row]) -> str:
-    """Cases down, libraries across: the time, and for others than ours the ratio to ours."""
-    cells = _cells(rows)
+def annotated(rows: list[Row]) -> list[str]:
+    """The text of each row: its time, and for others than ours the ratios to ours, eager and compiled."""
+    compiled = {row["case"]: row["median_s"] for row in rows if row["library"] == COMPILED}
+
+    def text(row: Row) -> str:
+        ratios = [row["ratio_to_ours"]] if row["library"] != OURS else []
+        if row["library"] not in (OURS, COMPILED) and row["case"] in compiled:
+            ratios.append(row["median_s"] / compiled[row["case"]])
+        return time_text(row["median_s"]) + (f" ({' / '.join(map(ratio_text, ratios))})" if ratios else "")
+
+    return [text(row) for row in rows]
+
+
+def show(rows: list[Row], markdown: bool) -> str:
+    """Cases down, libraries across; and where the floor was measured, how far each is from it."""
+    found = [lay_out(across(rows, annotated(rows)), markdown)]
+    shares = times_the_floor(rows)
+    if shares:
+        found += ["Times the floor:", lay_out(across(*shares), markdown)]
+    return "\n\n".join(found)
+
+
+def times_the_floor(rows: list[Row]) -> tuple[list[Row], list[str]] | None:
+    """The rows of the cases that have a floor, and how many times as long as it each takes; None without any."""
+    floors = {row["case"]: row["median_s"] for row in rows if row["library"] == FLOOR}
+    above = [row for row in rows if row["library"] != FLOOR and row["case"] in floors]
+    return (above, [ratio_text(row["median_s"] / floors[row["case"]]) for row in above]) if above else None
+
+
+Cells = list[list[str]]  # the texts of a table, its head first
+
+
+def across(rows: list[Row], texts: list[str]) -> Cells:
+    """The texts of the rows as a table: cases down, libraries across."""
+    labels = list(dict.fromkeys(row["library"] for row in rows))
+    by_case: dict[str, dict[str, str]] = {}
+    for row, text in zip(rows, texts, strict=True):
+        by_case.setdefault(row["case"], {})[row["library"]] = text
+    return [["", *labels]] + [[case, *(found.get(label, "") for label in labels)] for case, found in by_case.items()]
+
+
+def lay_out(cells: Cells, markdown: bool) -> str:
+    """A table to read on the terminal, or in Markdown."""
+    if markdown:
+        head, *body = ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in cells]
+        return "\n".join([head, "|---|" + "---:|" * (len(cells[0]) - 1), *body])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         [text.ljust(widths[0]) if i == 0 else text.rjust(widths[i]) for i, text in enumerate(line)] for line in cells
     ]
     return "\n".join(map("  ".join, lines))
-
-
-def markdown(rows: list[Row]) -> str:
-    """The same as a Markdown table."""
-    head, *body = ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in _cells(rows)]
-    columns = head.count("|") - 1
-    return "\n".join([head, "|---|" + "---:|" * (columns - 1), *body])
-
-
-def _cells(rows: list[Row]) -> list[list[str]]:
-    """The texts of a table, its head first."""
-    labels = list(dict.fromkeys(row["library"] for row in rows))
-    by_case: dict[str, dict[str, str]] = {}
-    for row in rows:
-        text = time_text(row["median_s"])
-        if row["library"] != OURS:
-            text += f" ({ratio_text(row['ratio_to_ours'])})"
-        by_case.setdefault(row["case"], {})[row["library"]] = text
-    return [["", *labels]] + [[case, *(texts.get(label, "") for label in labels)] for case, texts in by_case.items()]

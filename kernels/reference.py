@@ -390,10 +390,19 @@ def take_rows(x, indices):
 # gemm
 
 
-def matmul(x, y, *, out=None):
-    return _give(np.matmul(x.astype(np.float64), y.astype(np.float64)), out, x.dtype)
+def matmul(x, y, *, mask=None, out=None):
+    product = np.matmul(x.astype(np.float64), y.astype(np.float64))
+    return _give(product if mask is None else np.where(mask <= 0, 0, product), out, x.dtype)
 
 
-def linear(x, w, b=None, *, out=None):
+def linear(x, w, b=None, *, activation=None, out=None):
     product = np.matmul(x.astype(np.float64), w.astype(np.float64).T)
-    return _give(product if b is None else product + b, out, x.dtype)
+    result = product if b is None else product + b
+    return _give(np.where(result <= 0, 0, result) if activation == "relu" else result, out, x.dtype)
+
+
+def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
+    weight = _give(np.matmul(g.astype(np.float64).T, x.astype(np.float64)), out, g.dtype)
+    if not bias and bias_out is None:
+        return weight
+    return weight, _give(g.astype(np.float64).sum(0), bias_out, g.dtype)

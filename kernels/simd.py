@@ -109,6 +109,12 @@ def multiply_add(builder, x, y, total):
     return builder.call(function, [x, y, total])
 
 
+def zero_where_not_positive(builder, x, decider):
+    """x, but +0 where ``decider`` is 0 or less, of which NaN is neither."""
+    nothing = ir.Constant(x.type, None if isinstance(x.type, ir.VectorType) else 0.0)
+    return builder.select(builder.fcmp_ordered("<=", decider, nothing), nothing, x)
+
+
 def first_lanes(builder, count, width):
     """The mask of the first ``count`` of ``width`` lanes; a count below 0 or above the width is allowed."""
     kind = ir.VectorType(ir.IntType(32), width)

@@ -22,6 +22,7 @@ ALLOWED = {
     "ops": {"autograd", "kernels", "random"},
     "nn": {"autograd", "ops"},
     "optim": {"autograd", "ops"},
+    "capture": {"autograd", "kernels", "nn", "optim", "random"},
     "utils": {"autograd", "kernels", "ops", "random"},
     "datasets": {"autograd", "kernels", "ops", "utils"},
     "transforms": {"autograd", "ops", "random"},
@@ -29,7 +30,7 @@ ALLOWED = {
     "command_line": {"__init__", "autograd", "datasets", "kernels", "nn", "ops", "optim", "threads", "utils"},
     "__main__": {"command_line"},
     "_names": {"autograd", "ops", "random", "serialization", "threads"},
-    "__init__": {"_names", "kernels", "ops", "nn", "optim", "utils", "datasets", "transforms", "autograd", "random"},
+    "__init__": {"_names", "capture", "kernels", "ops", "nn", "optim", "utils", "datasets", "transforms", "autograd", "random"},
 }
 HEAVY = (
     "numba",

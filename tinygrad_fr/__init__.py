@@ -9,12 +9,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("autograd", "datasets", "kernels", "nn", "ops", "optim", "random", "transforms", "utils")
+_SUBPACKAGES = ("autograd", "capture", "datasets", "kernels", "nn", "ops", "optim", "random", "transforms", "utils")
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "compile":  # by itself, for it loads the kernels
+        return importlib.import_module(f"{__name__}.capture").compile
     if not name.startswith("__"):
         names = importlib.import_module(f"{__name__}._names").public_names()
         globals().update({each: value for each, value in names.items() if each not in globals()})
@@ -25,4 +27,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     names = importlib.import_module(f"{__name__}._names").public_names()
-    return sorted({*globals(), *names, *_SUBPACKAGES})
+    return sorted({*globals(), *names, *_SUBPACKAGES, "compile"})

@@ -9,18 +9,21 @@ import numba
 import numpy as np
 from numba import types
 
+from .._launch import launch
 from .._threads import pool_for
 from ..simd import VECTOR_BYTES
 from .blocking import PARALLEL, WIDE
 from .macro import product
+from .micro import MASK, NO_GATE, RELU
 
 
-def matmul(x, y, *, out=None):
+def matmul(x, y, *, mask=None, out=None):
     """Matrix product of the last two axes.  x: (*, m, k), y: (*, k, n) -> (*, m, n).
 
-    The leading axes broadcast. Operands of any strides are read where they lie. ``out`` receives the result and may
-    overlap the operands. Raises TypeError for dtypes other than two times float32 or float64, ValueError for shapes
-    that do not match.
+    The leading axes broadcast. Operands of any strides are read where they lie. ``mask`` (m, n), for two matrices only,
+    puts +0 where it is 0 or less: relu's backward, `activation.relu_backward`, of the product and the result of relu.
+    ``out`` receives the result and may overlap the operands. Raises TypeError for dtypes other than two times float32
+    or float64, ValueError for shapes that do not match.
     """
     kernels = _KERNELS.get(x.dtype)
     if kernels is None or x.dtype != y.dtype:
@@ -29,30 +32,37 @@ def matmul(x, y, *, out=None):
         m, k = x.shape
         rows, n = y.shape
     except ValueError:
+        if mask is not None:
+            raise ValueError(f"a mask is for the product of two matrices, got {x.shape} and {y.shape}") from None
         return _batched(kernels, x, y, out)
     if rows != k:
         raise ValueError(_mismatch(x, y))
+    if mask is not None:
+        return _masked(kernels, x, y, mask, out)
     result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, y)
     if m and n:
         pool = pool_for(m * k * n, PARALLEL)
         if n == 1:  # the few rows of the transpose go faster than one column
-            kernels.product(pool, y.T, x.T, result.T, kernels.zeros, 0, 1, 0, 0, 0)
+            kernels.run(pool, y.T, x.T, result.T)
         else:
-            kernels.product(pool, x, y, result, kernels.zeros, 0, 1, 0, 0, 0)
+            kernels.run(pool, x, y, result)
     return result if out is None or out is result else _copied(result, out)
 
 
-def linear(x, w, b=None, *, out=None):
+def linear(x, w, b=None, *, activation=None, out=None):
     """Affine map x @ w.T + b, the bias put into the registers first.  x: (m, k), w: (n, k), b: (n,) -> (m, n).
 
-    ``out`` as in `matmul`. Raises TypeError for dtypes other than float32 or float64, the same for all three, and
-    ValueError for shapes that do not match.
+    ``activation`` is None or "relu", applied before the result leaves the registers. ``out`` as in `matmul`. Raises
+    TypeError for dtypes other than float32 or float64, the same for all three, and ValueError for shapes that do not
+    match.
     """
     kernels = _KERNELS.get(x.dtype)
     if kernels is None or x.dtype != w.dtype:
         raise _dtype_error(x, w)
     if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1]:
         raise ValueError(f"linear expects x of shape (m, k) and w of shape (n, k), got {x.shape} and {w.shape}")
+    if activation not in _GATES:
+        raise ValueError(f"linear expects activation to be None or 'relu', got {activation!r}")
     m, k = x.shape
     n = w.shape[0]
     bias, bias_column = kernels.zeros, 0
@@ -60,9 +70,39 @@ def linear(x, w, b=None, *, out=None):
         bias, bias_column = _bias(b, n, x), x.itemsize
     result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, w, bias)
     if m and n:
-        pool = pool_for(m * k * n, PARALLEL)
-        kernels.product(pool, x, w.T, result, bias, bias_column, 1, 0, 0, 0)
+        kernels.run(pool_for(m * k * n, PARALLEL), x, w.T, result, bias, bias_column, _GATES[activation])
     return result if out is None or out is result else _copied(result, out)
+
+
+_GATES = {None: NO_GATE, "relu": RELU}
+
+
+def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
+    """The gradient of `linear` by its weight, g.T @ x, and with it by its bias, the sum of g over N.
+
+    g: (N, O), x: (N, I) -> (O, I), or with ``bias=True`` or an array ``bias_out`` of shape (O,) for it: the pair
+    (O, I), (O,). The sum over N is added up as by `reduce.sum`. Outputs may overlap the operands, not one another.
+    Errors as in `matmul`.
+    """
+    kernels = _KERNELS.get(g.dtype)
+    if kernels is None or g.dtype != x.dtype:
+        raise _dtype_error(g, x)
+    if g.ndim != 2 or x.ndim != 2 or g.shape[0] != x.shape[0]:
+        raise ValueError(
+            f"weight_gradient expects g of shape (N, O) and x of shape (N, I), got {g.shape} and {x.shape}"
+        )
+    (rows, m), n = g.shape, x.shape[1]
+    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), g, x)
+    pool = pool_for(m * rows * n, PARALLEL)
+    if not bias and bias_out is None:
+        if m and n:
+            kernels.run(pool, g.T, x, result)
+        return result if out is None or out is result else _copied(result, out)
+    sums = np.empty(m, kernels.dtype) if bias_out is None else _target(bias_out, (m,), g, x)
+    if m:
+        kernels.run(pool, g.T, x, result, sums=sums)
+    result = result if out is None or out is result else _copied(result, out)
+    return result, (sums if bias_out is None or bias_out is sums else _copied(sums, bias_out))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -81,6 +121,24 @@ def _mismatch(x, y):
         f"the matrix product expects x of shape (*, m, k) and y of shape (*, k, n), at least 2-D each, "
         f"got {x.shape} and {y.shape}"
     )
+
+
+def _masked(kernels, x, y, mask, out):
+    (m, k), n = x.shape, y.shape[1]
+    if mask.shape != (m, n) or mask.dtype != x.dtype:
+        raise ValueError(
+            f"mask is expected to have shape {(m, n)} and dtype {x.dtype}, those of the product, "
+            f"got {mask.shape} and {mask.dtype}"
+        )
+    mask = np.ascontiguousarray(mask)
+    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, y, mask)
+    if m and n:
+        pool = pool_for(m * k * n, PARALLEL)
+        if n == 1:
+            kernels.run(pool, y.T, x.T, result.T, gate=MASK, mask=mask.T)
+        else:
+            kernels.run(pool, x, y, result, gate=MASK, mask=mask)
+    return result if out is None or out is result else _copied(result, out)
 
 
 def _bias(b, n, x):
@@ -150,7 +208,7 @@ def _run_batch(kernels, x, y, out):
     (m, n), k = out.shape[-2:], x.shape[-1]
     pool = pool_for(count * m * k * n, PARALLEL)
     first = (0,) * (x.ndim - 2)
-    kernels.product(pool, x[first], y[first], out[first], kernels.zeros, 0, count, x_step, y_step, out_step)
+    kernels.run(pool, x[first], y[first], out[first], batch=(count, x_step, y_step, out_step))
 
 
 def _collapses(x):
@@ -172,6 +230,14 @@ class _Kernels:
     def __init__(self, dtype):
         self.dtype = dtype
         self.zeros = np.zeros(WIDE * VECTOR_BYTES // dtype.itemsize, dtype)
+        self.no_mask, self.no_sums = np.empty((0, 0), dtype), np.empty(0, dtype)
+
+    def run(self, pool, x, y, out, bias=None, bias_column=0, gate=NO_GATE, mask=None, sums=None, batch=(1, 0, 0, 0)):
+        """Launch the product of non-empty operands."""
+        bias = self.zeros if bias is None else bias
+        mask = self.no_mask if mask is None else mask
+        sums = self.no_sums if sums is None else sums
+        launch(self.product, pool, x, y, out, bias, bias_column, gate, mask, sums, *batch)
 
     @functools.cached_property
     def product(self):
@@ -181,7 +247,9 @@ class _Kernels:
         bias = types.Array(element, 1, "C", readonly=True, aligned=False)
         pool = types.Array(types.int64, 1, "C")
         product.disable_compile(False)
-        product.compile((pool, operand, operand, result, bias, *[types.intp] * 5))
+        sums = types.Array(element, 1, "C")
+        index = types.intp
+        product.compile((pool, operand, operand, result, bias, index, index, operand, sums, *[index] * 4))
         product.disable_compile()
         return product
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._jit import kernel, merged
 from .._threads import spread
+from ..reduce import _sum_rows
 from ..simd import FREE_MASKS, VECTOR_BYTES, address, keep
 from .blocking import (
     DEEP,
@@ -33,13 +34,13 @@ from .blocking import (
     TILES_FREE,
     WIDE,
 )
-from .micro import dots, tiles
+from .micro import NO_GATE, dots, tiles
 from .pack import copy_element, pack_panel
 
 CACHE_LINE = 64
 
 # Sizes in elements, strides in bytes.
-Shape = namedtuple("Shape", "m k n size x_row x_column y_row y_column out_row bias_column")
+Shape = namedtuple("Shape", "m k n size x_row x_column y_row y_column out_row bias_column gate mask_row")
 
 # What the shape decides: rows are cut into tiles and these into blocks, columns into panels and these into blocks.
 Plan = namedtuple(
@@ -47,15 +48,16 @@ Plan = namedtuple(
 )
 
 # Addresses of the matrices of one product, and of its scratch memory.
-Places = namedtuple("Places", "x y out bias x_scratch y_scratch")
+Places = namedtuple("Places", "x y out bias mask x_scratch y_scratch")
 
 
 @merged
-def shape_of(x, y, out, bias_column):
-    """The sizes and strides of a product."""
+def shape_of(x, y, out, bias_column, gate, mask):
+    """The sizes and strides of a product, and what its sums pass before they are stored."""
     (x_row, x_column), (y_row, y_column) = x.strides, y.strides
     m, k = x.shape
-    return Shape(m, k, y.shape[1], x.itemsize, x_row, x_column, y_row, y_column, out.strides[0], bias_column)
+    out_row, mask_row = out.strides[0], mask.strides[0]
+    return Shape(m, k, y.shape[1], x.itemsize, x_row, x_column, y_row, y_column, out_row, bias_column, gate, mask_row)
 
 
 @merged
@@ -69,7 +71,7 @@ def plan_of(shape):
     long_y = abs(shape.y_row) >= LONG_ROW and shape.k * abs(shape.y_row) >= LARGE
     pack_y = shape.y_column != shape.size or (tiles >= MANY and long_y)
     row_blocks = (tiles + TILES - 1) // TILES if pack_x or pack_y else (tiles + TILES_FREE - 1) // TILES_FREE
-    column_blocks = (panels + PANELS - 1) // PANELS if pack_x or few or dot else panels
+    column_blocks = max(1, (panels + PANELS - 1) // PANELS if pack_x or few or dot else panels)
 
     width = VECTOR_BYTES // shape.size
     most = KC if pack_x or pack_y else KC_FREE
@@ -156,6 +158,9 @@ def _run_panel(dtype, shape, plan, places, tile_range, column, columns, first, s
             start_row,
             out,
             shape.out_row,
+            shape.gate if first + steps >= shape.k else NO_GATE,
+            places.mask + row * shape.mask_row + column * shape.size,
+            shape.mask_row,
         )
 
 
@@ -186,12 +191,24 @@ def _run_dots(dtype, shape, places, panels):
         y, start = places.y + column * shape.y_column, places.bias + column * shape.bias_column
         for i in range(shape.m):
             out = places.out + i * shape.out_row + column * shape.size
-            dots(dtype, count, shape.k, x + i * x_row, y, shape.y_column, start, out)
+            mask = places.mask + i * shape.mask_row + column * shape.size
+            dots(dtype, count, shape.k, x + i * x_row, y, shape.y_column, start, out, shape.gate, mask)
         column += count
 
 
+@merged
+def _sum_x(x, sums, shape, plan, tile_range):
+    """The sums of the rows of x that belong to these tiles."""
+    base, extra = divmod(shape.m, plan.tiles)
+    low = tile_range[0] * base + min(tile_range[0], extra)
+    high = tile_range[1] * base + min(tile_range[1], extra)
+    totals = np.empty(high - low)
+    _sum_rows(x[low:high].T, totals)
+    sums[low:high] = totals
+
+
 @kernel
-def _run_task(task, x, y, out, bias, shape, plan, x_step, y_step, out_step):
+def _run_task(task, x, y, out, bias, mask, sums, shape, plan, x_step, y_step, out_step):
     """Compute one task of the batch."""
     item, task = divmod(task, plan.row_blocks * plan.column_blocks)
     # the tasks of one thread follow one another: it gets whole columns, whose panels all row blocks share
@@ -203,7 +220,9 @@ def _run_task(task, x, y, out, bias, shape, plan, x_step, y_step, out_step):
     x_bytes, y_bytes = _scratch_bytes(shape, plan, tile_range)
     memory = np.empty(x_bytes + y_bytes + CACHE_LINE, np.uint8)
     scratch = address(memory) + -address(memory) % CACHE_LINE
-    places = Places(left, right, target, address(bias), scratch + y_bytes, scratch)
+    places = Places(left, right, target, address(bias), address(mask), scratch + y_bytes, scratch)
+    if sums.size and column_block == 0:
+        _sum_x(x, sums, shape, plan, tile_range)
     if plan.dot:
         _run_dots(x.dtype, shape, places, panels)
     else:
@@ -215,9 +234,13 @@ def _run_task(task, x, y, out, bias, shape, plan, x_step, y_step, out_step):
 
 
 @kernel
-def product(pool, x, y, out, bias, bias_column, batch, x_step, y_step, out_step):
-    """out = bias + x @ y for ``batch`` products whose operands lie ``*_step`` bytes apart."""
-    shape = shape_of(x, y, out, bias_column)
+def product(pool, x, y, out, bias, bias_column, gate, mask, sums, batch, x_step, y_step, out_step):
+    """out = bias + x @ y for ``batch`` products whose operands lie ``*_step`` bytes apart.
+
+    ``gate`` and ``mask`` (like out) say what the sums pass before they are stored. ``sums``, if it is not empty,
+    receives the sum of each row of x.
+    """
+    shape = shape_of(x, y, out, bias_column, gate, mask)
     plan = plan_of(shape)
     tasks = batch * plan.row_blocks * plan.column_blocks
-    spread(pool, _run_task, tasks, (x, y, out, bias, shape, plan, x_step, y_step, out_step))
+    spread(pool, _run_task, tasks, (x, y, out, bias, mask, sums, shape, plan, x_step, y_step, out_step))

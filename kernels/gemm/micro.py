@@ -13,6 +13,9 @@ each number of rows and vectors, so that fewer rows cost less; columns beyond th
 of more vectors, which keep as many sums in flight and read longer pieces of y.
 
 Where x has few rows and both operands have unit stride along k, `dots` multiplies along k instead.
+
+The finished sums pass a gate on their way from the registers to memory: an activation of the result, or the derivative
+of one.
 """
 
 import llvmlite.ir as ir
@@ -22,17 +25,38 @@ from numba.extending import intrinsic
 from .. import simd
 from .blocking import DOTS, FEW_ROWS, MR, NV, WIDE
 
+# What happens to a sum before it is stored: nothing; relu; or 0 takes its place where a mask is <= 0. NaN is no <= 0.
+NO_GATE, RELU, MASK = 0, 1, 2
+
 
 @intrinsic
 def tiles(
-    typingctx, dtype, rows, columns, count, k, x, x_row, x_column, x_tile, y, y_row, start, start_row, out, out_row
+    typingctx,
+    dtype,
+    rows,
+    columns,
+    count,
+    k,
+    x,
+    x_row,
+    x_column,
+    x_tile,
+    y,
+    y_row,
+    start,
+    start_row,
+    out,
+    out_row,
+    gate,
+    mask,
+    mask_row,
 ):
     """out = start + x @ y for ``count`` tiles below one another, each of ``rows`` (<= MR) x ``columns`` (<= NR).
 
     All but ``dtype`` are integers: sizes, addresses, and strides in bytes; ``x_tile`` is the step from one tile's x to
     the next one's. ``start`` gives the initial sums: zeros or the bias (row stride 0), or the result of the previous
-    block of k. Where masks are not free, y must be readable to the end of a whole vector. At most FEW_ROWS rows may
-    also have exactly WIDE vectors of columns.
+    block of k. ``mask`` matters where ``gate`` is MASK only. Where masks are not free, y must be readable to the end of
+    a whole vector. At most FEW_ROWS rows may also have exactly WIDE vectors of columns.
     """
 
     def generate(context, builder, signature, arguments):
@@ -40,7 +64,7 @@ def tiles(
         _dispatch(builder, element, arguments[1], arguments[2:])
         return context.get_dummy_value()
 
-    return types.void(dtype, *[types.int64] * 14), generate
+    return types.void(dtype, *[types.int64] * 17), generate
 
 
 def _dispatch(builder, element, rows, arguments):
@@ -65,7 +89,7 @@ def _dispatch(builder, element, rows, arguments):
 def _tile_function(module, element, rows, vectors):
     """The LLVM function of one tile size, defined in ``module`` when it is first asked for."""
     name = f"tinygrad_fr.gemm.tile.{rows}x{vectors}"
-    function = simd.function(module, f"{name}.{simd.vector(element)}", 13)
+    function = simd.function(module, f"{name}.{simd.vector(element)}", 16)
     if not function.blocks:
         _Tile(function, element, rows, vectors).emit()
     return function
@@ -83,22 +107,27 @@ class _Tile:
     def emit(self):
         """The loop over the tiles."""
         builder = self.builder
-        columns, count, k, x, x_row, x_column, x_tile, y, y_row, start, start_row, out, out_row = self.function.args
+        columns, count, k, x, x_row, x_column, x_tile, y, y_row, *rest = self.function.args
+        start, start_row, out, out_row, gate, gate_mask, mask_row = rest
         masks = self._masks(columns)
         y = builder.inttoptr(y, simd.POINTER)
-        places = [builder.inttoptr(address, simd.POINTER) for address in (x, start, out)]
-        steps = [x_tile, self._times(start_row, self.rows), self._times(out_row, self.rows)]
+        places = [builder.inttoptr(address, simd.POINTER) for address in (x, start, out, gate_mask)]
+        steps = [x_tile, *(self._times(row, self.rows) for row in (start_row, out_row, mask_row))]
 
         entry, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("done")
         builder.branch(loop)
         builder.position_at_end(loop)
-        left, *phis = [builder.phi(kind) for kind in (simd.INDEX, *[simd.POINTER] * 3)]
+        left, *phis = [builder.phi(kind) for kind in (simd.INDEX, *[simd.POINTER] * 4)]
         for phi, value in zip((left, *phis), (count, *places), strict=True):
             phi.add_incoming(value, entry)
-        x, start, out = phis
+        x, start, out, gate_mask = phis
         totals = self._load_rows(start, start_row, masks)
         totals = self._accumulate(totals, k, x, x_row, x_column, y, y_row, masks if simd.FREE_MASKS else None)
-        self._store_rows(totals, out, out_row, masks)
+        with builder.if_else(builder.icmp_signed("==", gate, simd.constant(NO_GATE))) as (plain, gated):
+            with plain:
+                self._store_rows(totals, out, out_row, masks)
+            with gated:
+                self._store_rows(self._gated(totals, gate, gate_mask, mask_row, masks), out, out_row, masks)
         fewer = builder.sub(left, simd.constant(1))
         left.add_incoming(fewer, builder.block)
         for phi, step in zip(phis, steps, strict=True):
@@ -129,6 +158,30 @@ class _Tile:
             for v, mask in enumerate(masks):
                 total = totals[i * self.vectors + v]
                 simd.store(self.builder, total, simd.offset(self.builder, place, v * simd.VECTOR_BYTES), mask)
+
+    def _gated(self, totals, gate, mask, stride, masks):
+        """The sums as the gate lets them through."""
+        return [
+            simd.zero_where_not_positive(self.builder, total, decider)
+            for total, decider in zip(totals, self._deciders(totals, gate, mask, stride, masks), strict=True)
+        ]
+
+    def _deciders(self, totals, gate, mask, stride, masks):
+        """The numbers whose sign decides: the sums themselves, or those of the mask."""
+        builder = self.builder
+        own, other, done = (builder.append_basic_block(name) for name in ("relu", "mask", "gate"))
+        builder.cbranch(builder.icmp_signed("==", gate, simd.constant(RELU)), own, other)
+        builder.position_at_end(own)
+        builder.branch(done)
+        builder.position_at_end(other)
+        loaded = self._load_rows(mask, stride, masks)
+        builder.branch(done)
+        builder.position_at_end(done)
+        deciders = [builder.phi(self.kind) for _ in totals]
+        for decider, total, one in zip(deciders, totals, loaded, strict=True):
+            decider.add_incoming(total, own)
+            decider.add_incoming(one, other)
+        return deciders
 
     def _times(self, stride, count):
         return self.builder.mul(stride, simd.constant(count))
@@ -198,10 +251,10 @@ def _row_groups(rows):
 
 
 @intrinsic
-def dots(typingctx, dtype, count, k, x, y, y_step, start, out):
+def dots(typingctx, dtype, count, k, x, y, y_step, start, out, gate, mask):
     """out[j] = start[j] + sum(x[p] * y[j, p] for p < k) for ``count`` vectors y[j] that lie ``y_step`` bytes apart.
 
-    ``count`` is DOTS or 1. All but ``dtype`` are integers: sizes, addresses and a stride.
+    ``count`` is DOTS or 1. All but ``dtype`` are integers: sizes, addresses and a stride. The gate is as in `tiles`.
     """
 
     def generate(context, builder, signature, arguments):
@@ -213,11 +266,11 @@ def dots(typingctx, dtype, count, k, x, y, y_step, start, out):
                 builder.call(_dots_function(builder.module, element, 1), arguments[2:])
         return context.get_dummy_value()
 
-    return types.void(dtype, *[types.int64] * 7), generate
+    return types.void(dtype, *[types.int64] * 9), generate
 
 
 def _dots_function(module, element, count):
-    function = simd.function(module, f"tinygrad_fr.gemm.dots.{count}.{simd.vector(element)}", 6)
+    function = simd.function(module, f"tinygrad_fr.gemm.dots.{count}.{simd.vector(element)}", 8)
     if not function.blocks:
         _Dots(function, element, count).emit()
     return function
@@ -233,9 +286,8 @@ class _Dots:
 
     def emit(self):
         builder = self.builder
-        k, *addresses = self.function.args
-        y_step = addresses.pop(2)
-        x, y, start, out = (builder.inttoptr(address, simd.POINTER) for address in addresses)
+        k, x, y, y_step, start, out, gate, gate_mask = self.function.args
+        x, y, start, out, gate_mask = (builder.inttoptr(a, simd.POINTER) for a in (x, y, start, out, gate_mask))
         rows = [simd.offset(builder, y, builder.mul(y_step, simd.constant(j))) for j in range(self.count)]
         whole = builder.sub(k, builder.srem(k, simd.constant(self.kind.count)))
         sums = self._whole_vectors(whole, x, rows)
@@ -243,8 +295,26 @@ class _Dots:
         sums = self._add(sums, whole, x, rows, mask)
         for j, total in enumerate(sums):
             first = simd.load(builder, self._item(start, j), self.element)
-            simd.store(builder, builder.fadd(first, simd.sum_lanes(builder, total)), self._item(out, j))
+            total = builder.fadd(first, simd.sum_lanes(builder, total))
+            simd.store(builder, self._gated(total, gate, self._item(gate_mask, j)), self._item(out, j))
         builder.ret_void()
+
+    def _gated(self, total, gate, mask):
+        """The sum as the gate lets it through."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(builder.icmp_signed("!=", gate, simd.constant(NO_GATE))):
+            own = builder.block
+            with builder.if_then(builder.icmp_signed("==", gate, simd.constant(MASK))):
+                loaded, other = simd.load(builder, mask, self.element), builder.block
+            decider = builder.phi(self.element)
+            decider.add_incoming(total, own)
+            decider.add_incoming(loaded, other)
+            gated, after = simd.zero_where_not_positive(builder, total, decider), builder.block
+        result = builder.phi(self.element)
+        result.add_incoming(total, before)
+        result.add_incoming(gated, after)
+        return result
 
     def _item(self, pointer, index):
         return self.builder.gep(pointer, [simd.constant(index)], source_etype=self.element)

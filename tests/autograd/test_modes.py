@@ -5,6 +5,7 @@ import threading
 import pytest
 
 import tinygrad_fr as torch
+from tests.hearing import Hearing
 from tinygrad_fr.autograd import recording
 
 
@@ -127,13 +128,13 @@ def in_thread(function):
 
 
 def test_modes_belong_to_a_thread():
-    heard = []
+    hearing = Hearing()
     x = leaf()
-    with torch.no_grad(), recording(lambda *call: heard.append(call)):
+    with torch.no_grad(), recording(hearing):
         assert in_thread(lambda: (torch.is_grad_enabled(), (x * 2).requires_grad)) == (True, True)
-        assert heard == []
+        assert hearing.calls == []
         x * 2
-        assert len(heard) == 1
+        assert len(hearing.calls) == 1
     with torch.inference_mode():
         assert in_thread(lambda: torch.is_inference_mode_enabled()) is False
 

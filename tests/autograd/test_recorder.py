@@ -3,17 +3,19 @@
 import threading
 
 import numpy as np
+import pytest
 
 import tinygrad_fr as torch
+from tests.hearing import Hearing
 from tinygrad_fr import nn, optim
 from tinygrad_fr.autograd import recording
 
 
 def heard_in(function):
-    calls = []
-    with recording(lambda name, inputs, params, outputs: calls.append((name, inputs, params, outputs))):
+    hearing = Hearing()
+    with recording(hearing):
         function()
-    return calls
+    return hearing.calls
 
 
 def names(calls):
@@ -33,14 +35,14 @@ def test_a_call_is_heard_with_its_inputs_and_result():
 
 
 def test_nothing_is_heard_afterwards_or_of_other_threads():
-    calls = []
+    hearing = Hearing()
     x = torch.ones(2)
-    with recording(lambda *call: calls.append(call)):
+    with recording(hearing):
         thread = threading.Thread(target=lambda: x * 2)
         thread.start()
         thread.join()
     x * 2
-    assert calls == []
+    assert hearing.calls == []
 
 
 def test_views_writes_and_random_draws_are_heard():
@@ -90,14 +92,11 @@ def test_every_value_of_a_training_step_comes_from_a_call_that_was_heard():
     started = {id(each._array) for each in model.parameters()}
     known, keep = set(started), []
 
-    def hear(name, inputs, params, outputs):
+    for _, _, _, outputs in heard_in(run):
         for each in outputs if isinstance(outputs, tuple) else (outputs,):
             if isinstance(each, torch.Tensor):
                 known.add(id(each._array))
                 keep.append(each)
-
-    with recording(hear):
-        run()
     for each in model.parameters():
         assert id(each.grad._array) in known
 
@@ -123,11 +122,44 @@ def test_accumulation_is_heard():
 
 
 def test_recorders_nest():
-    outer, inner = [], []
+    outer, inner = Hearing(), Hearing()
     x = torch.ones(2)
-    with recording(lambda *call: outer.append(call[0])):
+    with recording(outer):
         x * 2
-        with recording(lambda *call: inner.append(call[0])):
+        with recording(inner):
             x + 2
         x - 2
-    assert (outer, inner) == (["mul", "sub"], ["add"])
+    assert (names(outer.calls), names(inner.calls)) == (["mul", "sub"], ["add"])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: x.item(),
+        lambda x: x.tolist(),
+        lambda x: x.numpy(),
+        lambda x: np.asarray(x),
+        lambda x: np.from_dlpack(x),
+        lambda x: x.data_ptr(),
+        lambda x: float(x),
+        lambda x: int(x),
+        lambda x: bool(x),
+        lambda x: [1, 2][x.long()],
+        lambda x: 1.0 in x.reshape(1),
+        lambda x: str(x),
+        lambda x: f"{x:.2f}",
+        lambda x: torch.tensor([x, x]),
+        lambda x: torch.full((2,), x),
+        lambda x: torch.arange(x),
+        lambda x: torch.allclose(x, x),
+        lambda x: torch.multinomial(x.reshape(1), 1),
+        lambda x: nn.functional.one_hot(x.long()),
+        lambda x: torch.tensor(np.ones(2)),
+    ],
+)
+def test_values_that_leave_the_tensors_or_come_in_are_heard(read):
+    x = torch.tensor(1.0)
+    hearing = Hearing()
+    with recording(hearing):
+        read(x)
+    assert hearing.reads

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tinygrad_fr.kernels import _jit, _threads, gemm, reference
+from tinygrad_fr.kernels import _jit, _threads, activation, gemm, reduce, reference
 from tinygrad_fr.kernels.gemm import macro
 from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
 
@@ -77,6 +77,113 @@ def test_linear(m, k, n, dtype, x_layout, w_layout, bias, seed):
     assert np.allclose(result, reference.linear(x, w, b), rtol=1e-3, atol=1e-3)
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# What is fused with the product: the same bits as one after the other
+
+
+def with_specials(rng, x):
+    """x with a few zeros of both signs, NaN and infinities."""
+    special = rng.choice(np.array([0.0, -0.0, np.nan, np.inf, -np.inf], x.dtype), 4)
+    if x.size:
+        x.reshape(-1)[rng.integers(x.size, size=4)] = special
+    return x
+
+
+def same_bits(x, y):
+    assert x.shape == y.shape
+    assert x.dtype == y.dtype
+    assert np.array_equal(x.view(np.uint8), y.view(np.uint8)), (x, y)
+
+
+@given(sides, sides, sides, dtypes, layouts, layouts, st.booleans(), seeds)
+def test_linear_with_relu(m, k, n, dtype, x_layout, w_layout, has_bias, seed):
+    rng = np.random.default_rng(seed)
+    x, w = draw(rng, (m, k), dtype, x_layout), draw(rng, (n, k), dtype, w_layout)
+    b = with_specials(rng, rng.standard_normal(n).astype(dtype)) if has_bias else None
+    result = gemm.linear(x, w, b, activation="relu")
+    same_bits(result, activation.relu(gemm.linear(x, w, b)))
+    twin = reference.linear(x, w, b, activation="relu")
+    assert np.allclose(result, twin, rtol=1e-3, atol=1e-3, equal_nan=True)
+
+
+@given(sides, sides, sides, dtypes, layouts, layouts, layouts, seeds)
+def test_product_with_mask(m, k, n, dtype, x_layout, y_layout, mask_layout, seed):
+    rng = np.random.default_rng(seed)
+    x, y = draw(rng, (m, k), dtype, x_layout), draw(rng, (k, n), dtype, y_layout)
+    mask = draw(rng, (m, n), dtype, mask_layout)
+    if mask_layout in ("C", "F", "stepped", "unaligned"):
+        mask[...] = with_specials(rng, mask.copy())
+    result = gemm.matmul(x, y, mask=mask)
+    same_bits(result, activation.relu_backward(gemm.matmul(x, y), mask))
+    assert np.allclose(result, reference.matmul(x, y, mask=mask), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(40, 2 * KC + 3, 70), (300, 1500, 260), (1, 1500, 70), (300, 1500, 1)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_fused_after_the_last_of_several_blocks_of_k(m, k, n, order):
+    rng = np.random.default_rng(0)
+    x, w, mask = draw(rng, (m, k), np.float32), draw(rng, (n, k), np.float32, order), draw(rng, (m, n), np.float32)
+    same_bits(gemm.linear(x, w, activation="relu"), activation.relu(gemm.linear(x, w)))
+    same_bits(gemm.matmul(x, w.T, mask=mask), activation.relu_backward(gemm.matmul(x, w.T), mask))
+
+
+def test_relu_of_nan_is_nan():
+    x = np.array([[np.nan], [1], [-1], [0]], np.float32)
+    result = gemm.linear(x, np.ones((1, 1), np.float32), np.array([-0.0], np.float32), activation="relu")
+    assert np.array_equal(result, [[np.nan], [1], [0], [0]], equal_nan=True)
+    assert not np.signbit(result[2:]).any()
+
+
+def test_mask_may_be_the_output():
+    rng = np.random.default_rng(0)
+    x, y, mask = (draw(rng, shape, np.float32) for shape in ((70, 30), (30, 50), (70, 50)))
+    expected = gemm.matmul(x, y, mask=mask)
+    assert gemm.matmul(x, y, mask=mask, out=mask) is mask
+    same_bits(mask, expected)
+
+
+@given(sides, sides, sides, dtypes, layouts, layouts, seeds)
+def test_weight_gradient(rows, m, n, dtype, g_layout, x_layout, seed):
+    rng = np.random.default_rng(seed)
+    g, x = draw(rng, (rows, m), dtype, g_layout), draw(rng, (rows, n), dtype, x_layout)
+    weight, bias = gemm.weight_gradient(g, x, bias=True)
+    if n > 1:  # `matmul` turns a single column into a row
+        same_bits(weight, gemm.matmul(g.T, x))
+    same_bits(gemm.weight_gradient(g, x), weight)
+    twins = reference.weight_gradient(g, x, bias=True)
+    assert np.allclose(weight, twins[0], rtol=1e-3, atol=1e-3)
+    assert np.allclose(bias, twins[1], rtol=1e-5, atol=1e-5)
+    if m > 1:  # where one column is left, `sum` adds up a row
+        same_bits(bias, reduce.sum(g, 0))
+
+
+@given(sides, sides, sides, st.sampled_from(("C", "F", "stepped")), seeds)
+def test_outputs_of_weight_gradient(rows, m, n, layout, seed):
+    rng = np.random.default_rng(seed)
+    g, x = draw(rng, (rows, m), np.float32), draw(rng, (rows, n), np.float32)
+    expected = gemm.weight_gradient(g, x, bias=True)
+    out, bias_out = draw(rng, (m, n), np.float32, layout), draw(rng, (1, m), np.float32, layout)[0]
+    weight, bias = gemm.weight_gradient(g, x, out=out, bias_out=bias_out)
+    assert weight is out
+    assert bias is bias_out
+    same_bits(np.array(out, order="C"), expected[0])
+    same_bits(bias.copy(), expected[1])
+
+
+def test_outputs_of_weight_gradient_may_overlap_the_operands():
+    rng = np.random.default_rng(0)
+    g, x = draw(rng, (40, 40), np.float32), draw(rng, (40, 40), np.float32)
+    expected = gemm.weight_gradient(g, x, bias=True)
+    kept = g.copy(), x.copy()
+    gemm.weight_gradient(g, x, out=x, bias_out=g[3])
+    same_bits(x, expected[0])
+    same_bits(g[3], expected[1])
+    g[...], x[...] = kept
+    gemm.weight_gradient(g, x, out=g, bias_out=x[0])
+    same_bits(g, expected[0])
+    same_bits(x[0], expected[1])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transposed", ["NN", "NT", "TN", "TT"])
 @pytest.mark.parametrize(
@@ -101,7 +208,8 @@ def test_large_products(m, k, n, transposed, dtype):
 
 def test_the_large_products_reach_both_kinds_of_packing():
     x, y = np.empty((700, 600), np.float32).T, np.empty((700, 600), np.float32)
-    plan = macro.plan_of.py_func(macro.shape_of.py_func(x, y, np.empty((600, 600), np.float32), 0))
+    out = np.empty((600, 600), np.float32)
+    plan = macro.plan_of.py_func(macro.shape_of.py_func(x, y, out, 0, 0, out))
     assert plan.pack_x
     assert plan.pack_y
 
@@ -179,10 +287,13 @@ def test_threads_never_change_a_bit(m, k, n, order, two_threads):
     rng = np.random.default_rng(0)
     x, y = draw(rng, (m, k), np.float32), draw(rng, (k, n), np.float32, order)
     results = []
+    mask = draw(rng, (m, n), np.float32)
     for threads in (1, 2):
         _threads.set_num_threads(threads)
-        results.append(gemm.matmul(x, y))
-    assert np.array_equal(results[0], results[1])
+        products = gemm.matmul(x, y), gemm.linear(x, y.T, activation="relu"), gemm.matmul(x, y, mask=mask)
+        results.append((*products, *gemm.weight_gradient(x.T, y, bias=True)))
+    for one, two in zip(*results, strict=True):
+        same_bits(one, two)
 
 
 def test_one_compiled_version_serves_every_layout():
@@ -331,6 +442,30 @@ def test_other_dtypes_are_refused(x, y):
         gemm.matmul(left, right)
     with pytest.raises(TypeError, match=f"got {left.dtype} and {right.dtype}"):
         gemm.linear(left, right)
+
+
+def test_unfit_masks_and_activations_are_refused():
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"mask is expected to have shape \(2, 2\).*got \(2, 3\)"):
+        gemm.matmul(x, x.T, mask=x)
+    with pytest.raises(ValueError, match=r"dtype float32.*got \(2, 2\) and float64"):
+        gemm.matmul(x, x.T, mask=np.ones((2, 2)))
+    with pytest.raises(ValueError, match="two matrices"):
+        gemm.matmul(x[None], x.T[None], mask=x)
+    with pytest.raises(ValueError, match="None or 'relu', got 'tanh'"):
+        gemm.linear(x, x, activation="tanh")
+
+
+def test_unfit_gradients_and_outputs_are_refused():
+    g, x = np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)
+    with pytest.raises(ValueError, match=r"g of shape \(N, O\).*got \(3, 2\) and \(2, 4\)"):
+        gemm.weight_gradient(g.T, x)
+    with pytest.raises(TypeError, match="got float32 and float64"):
+        gemm.weight_gradient(g, x.astype(np.float64))
+    with pytest.raises(ValueError, match=r"out is expected to have shape \(3, 4\)"):
+        gemm.weight_gradient(g, x, out=np.empty((4, 3), np.float32))
+    with pytest.raises(ValueError, match=r"out is expected to have shape \(3,\)"):
+        gemm.weight_gradient(g, x, bias_out=np.empty(4, np.float32))
 
 
 def test_unfit_bias_is_refused():

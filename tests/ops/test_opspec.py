@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_fr as torch
 from tests import opspec
+from tests.hearing import Hearing
 from tests.opspec import DIFFERENTIABLE, SPECS, as_list, cases
 from tests.strategies import examples
 from tinygrad_fr.autograd import gradcheck, gradgradcheck, recording
@@ -246,12 +247,12 @@ def test_in_place_form(spec, data):
 def test_the_recorder_hears_it_and_changes_nothing(spec, data):
     case = data.draw(cases(spec))
     expected = case.run(*case.tensors())
-    heard = []
-    with recording(lambda name, inputs, params, outputs: heard.append((name, outputs))):
+    hearing = Hearing()
+    with recording(hearing):
         inputs = case.tensors()
         results = case.run(*inputs)
     assert_equal(results, [each._array if isinstance(each, torch.Tensor) else each for each in expected], 0)
-    outputs = [each for _, output in heard for each in as_list(output)]
+    outputs = [each for *_, output in hearing.calls for each in as_list(output)]
     handed_on = [id(each) for each in inputs]
     for result in tensors_in(results):
         assert id(result) in handed_on or any(result is each for each in outputs), "the result was not heard of"
@@ -263,6 +264,6 @@ def test_the_recorder_hears_it_and_changes_nothing(spec, data):
 def test_gradients_under_a_recorder(spec, data):
     case = data.draw(cases(spec))
     expected = gradients(case)
-    with recording(lambda *call: None):
+    with recording(Hearing()):
         found = gradients(case)
     assert_same_gradients(found, expected, spec.steps * 4)

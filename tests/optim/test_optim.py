@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_fr as torch
+from tests.hearing import Hearing
 from tinygrad_fr import nn, optim
 from tinygrad_fr.autograd import recording
 
@@ -183,13 +184,13 @@ def test_a_recorder_hears_the_updates_with_the_learning_rate_as_data(method):
     p, q = torch.ones(2, requires_grad=True), torch.ones(3, 4, requires_grad=True)
     p.grad, q.grad = torch.ones(2), torch.ones(3, 4)
     optimizer = method([p, q], lr=0.125)
-    calls = []
-    with recording(lambda *call: calls.append(call)):
+    hearing = Hearing()
+    with recording(hearing):
         optimizer.step()
-    ((name, inputs, params, outputs),) = calls  # one call for all parameters
+    ((name, inputs, params, outputs),) = hearing.calls  # one call for all parameters
     assert name in ("sgd_", "adam_")
     assert [id(each) for each in outputs] == [id(p), id(q)]
-    assert [id(each) for each in inputs[:4]] == [id(p), id(q), id(p.grad), id(q.grad)]
+    assert [id(each) for each in (*inputs[0], *inputs[1])] == [id(p), id(q), id(p.grad), id(q.grad)]
     assert inputs[-1].tolist()[0] == 0.125
     assert 0.125 not in params.values()
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes
 from .dtypes import F32, F64
-from .mode import thread
+from .mode import FORWARD, thread
 from .node import Node
 from .op import Op
 from .tensor import Tensor, make, wrap
@@ -40,7 +40,7 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if op.view:
         enter(inputs[0], out, op, params, mode.grad)
     if mode.recorder is not None:
-        mode.recorder(op.name, inputs, params, out)
+        mode.recorder.call(op, FORWARD, inputs, params, out, kept)
     return out
 
 
@@ -134,11 +134,16 @@ def _cast(operand: Any, kind: dtypes.dtype) -> Any:
 # Declaring an op.
 
 
-def op(function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = ()) -> Any:
-    """Declare an op of any number of inputs (positional) and static parameters (keyword-only)."""
+def op(
+    function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple[str, ...] = (), launches: bool = False
+) -> Any:
+    """Declare an op of any number of inputs (positional) and static parameters (keyword-only).
+
+    ``launches=True`` promises that the function, given ``out``, only launches compiled kernels that write there.
+    """
     if function is None:
-        return lambda function: op(function, kind=kind, view=view, keeps=keeps)
-    made = Op(function, kind, view, keeps)
+        return lambda function: op(function, kind=kind, view=view, keeps=keeps, launches=launches)
+    made = Op(function, kind, view, keeps, launches)
     if made.variadic:
 
         def call(*inputs, **params):
@@ -152,11 +157,11 @@ def op(function: Any = None, *, kind: str = "", view: bool = False, keeps: tuple
     return _attach(call, made, function)
 
 
-def unary(kind: str = "float") -> Any:
+def unary(kind: str = "float", *, launches: bool = False) -> Any:
     """Declare an element-wise op of one input, ``forward(x, *, out)``; the shortest way through the dispatch."""
 
     def declare(function):
-        made = Op(function, kind, False, ())
+        made = Op(function, kind, False, (), launches)
         forward = made.forward
         only_float = kind == "float"
         saves = made.saves
@@ -181,7 +186,7 @@ def unary(kind: str = "float") -> Any:
                     node = Node(made, (input._node or input,), (None, y), (version,), 0, y.shape)
             out = make(y, node, None if mode.inference else version)
             if mode.recorder is not None:
-                mode.recorder(made.name, (input,), {}, out)
+                mode.recorder.call(made, FORWARD, (input,), {}, out)
             return out
 
         return _attach(call, made, function)
@@ -238,8 +243,8 @@ def binary(kind: str = "arithmetic") -> Any:
                 )
             out = make(z, node, None if mode.inference else version)
             if mode.recorder is not None:
-                mode.recorder(
-                    made.name, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out
+                mode.recorder.call(
+                    made, FORWARD, (x if input is _CONSTANT else input, y if other is _CONSTANT else other), {}, out
                 )
             return out
 

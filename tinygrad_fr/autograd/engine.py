@@ -15,7 +15,7 @@ import numpy as np
 from . import hooks
 from .mode import thread
 from .node import Node, OutputNode
-from .tensor import Tensor, wrap
+from .tensor import Tensor, constant, wrap
 
 Edge = Any  # where a gradient goes: the Node of an op, or a leaf Tensor
 
@@ -286,7 +286,7 @@ def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, usefu
         pending[edge] = g if before is None else before + g
 
     for root, seed in zip(roots, seeds, strict=True):
-        seed = seed if isinstance(seed, Tensor) else wrap(np.asarray(seed))
+        seed = seed if isinstance(seed, Tensor) else constant(np.asarray(seed))
         deliver(_edge(root), seed if create_graph else seed.detach())
     while heap:
         node = heappop(heap)[1]

@@ -10,7 +10,7 @@ from .inplace import bump, check_writable, rebase
 from .mode import no_grad, thread
 from .node import Node, OutputNode
 from .op import connected
-from .tensor import Tensor, wrap
+from .tensor import Tensor, constant, wrap
 
 
 class Context:
@@ -103,7 +103,7 @@ class _FunctionOp:
         context = self.context
         if context._materialize:
             gs = [
-                wrap(np.zeros(*form)) if each is None and form is not None else each
+                constant(np.zeros(*form)) if each is None and form is not None else each
                 for each, form in zip(gs, self.outputs, strict=True)
             ]
         context._current = node
@@ -185,8 +185,6 @@ class Function:
             bump(tensor)
         if thread.mode.grad and any(needs):
             outputs = cls._record(context, inputs, outputs, needs)
-        if thread.mode.recorder is not None:
-            thread.mode.recorder(cls.__name__, inputs, {}, outputs)
         return outputs if isinstance(output, tuple) else outputs[0]
 
     @classmethod

@@ -1,6 +1,5 @@
 """Writing the result of an op into its first input."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from . import dtypes
 from .dispatch import apply, broadcast, prepare, record
-from .mode import thread
+from .mode import FORWARD, IN_PLACE, thread
 from .node import Node
 from .op import Op
-from .tensor import Tensor, wrap
+from .tensor import Tensor, constant, wrap
 from .views import living_views, walk
 
 
@@ -35,7 +34,7 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
         assert node is not None
         rebase(target, node)
     if mode.recorder is not None:
-        mode.recorder(f"{op.name}_", inputs, params, target)
+        mode.recorder.call(op, IN_PLACE, inputs, params, target)
     return target
 
 
@@ -50,7 +49,7 @@ def write_each(op: Op, columns: Sequence[list[Tensor]], shared: Tensor, params: 
     for target in targets:
         bump(target)
     if mode.recorder is not None:
-        mode.recorder(f"{op.name}_", (*itertools.chain(*columns), shared), params, targets)
+        mode.recorder.call(op, IN_PLACE, (*columns, shared), params, targets)
 
 
 def bump(target: Tensor) -> None:
@@ -122,7 +121,13 @@ def _keep_old_values(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[tuple[
     shares = [isinstance(each, Tensor) and each._version is counter for each in inputs]
     arrays = [array.copy() if share else array for array, share in zip(arrays, shares, strict=True)]
     olds = zip(inputs, arrays, shares, strict=True)
-    return tuple(stand_in(each, array) if share else each for each, array, share in olds), arrays
+    kept = tuple(stand_in(each, array) if share else each for each, array, share in olds)
+    recorder = thread.mode.recorder
+    if recorder is not None:
+        for each, old in zip(inputs, kept, strict=True):
+            if old is not each:
+                recorder.call(_COPY, FORWARD, (each,), {}, old)
+    return kept, arrays
 
 
 # --- the graph after a write -------------------------------------------------------------------------------------
@@ -181,18 +186,23 @@ def _view_scatter(x, part, *, steps, out=None):
     return result
 
 
+def _copied(x, *, out=None):
+    return x.copy()
+
+
+_COPY = Op(_copied, "", False, ())
 _WALK = Op(_view_part, "", False, ())
 _SCATTER = Op(_view_scatter, "", False, ())
 
 
 @_WALK.vjp()
 def _(g, x_shape, steps):
-    return apply(_SCATTER, (wrap(np.zeros(x_shape, g._array.dtype)), g), {"steps": steps})
+    return apply(_SCATTER, (constant(np.zeros(x_shape, g._array.dtype)), g), {"steps": steps})
 
 
 @_SCATTER.vjp("x")
 def _(g, part_shape, steps):
-    return apply(_SCATTER, (g, wrap(np.zeros(part_shape, g._array.dtype))), {"steps": steps})
+    return apply(_SCATTER, (g, constant(np.zeros(part_shape, g._array.dtype))), {"steps": steps})
 
 
 @_SCATTER.vjp("part")

@@ -8,16 +8,31 @@ from typing import Any
 
 import numpy as np
 
+FORWARD, IN_PLACE, BACKWARD = "", "_", "_backward"  # the forms of an op call, as its name shows them
+
+
+class Recorder:
+    """Who listens to a thread: hears every op call, and what happens to values beside them."""
+
+    def call(self, op: Any, form: str, inputs: Any, params: dict[str, Any], outputs: Any, kept: Any = ()) -> None:
+        """``op`` was called in one of the forms `FORWARD`, `IN_PLACE` (the outputs are written), `BACKWARD` (fused)."""
+
+    def constant(self, array: np.ndarray) -> None:
+        """``array`` was made of numbers of the program, not of other tensors."""
+
+    def read(self, how: str) -> None:
+        """Values leave the tensors, or come in, in a way that no op call shows: ``how``."""
+
 
 class Mode:
-    """An immutable setting of one thread. ``recorder(name, inputs, params, outputs)`` hears every op call.
+    """An immutable setting of one thread. ``recorder`` hears every op call.
 
     ``quietly(function, *arguments)`` calls without NumPy's warnings of overflow and the like: infinity and NaN are
     ordinary results here. It is a context whose error state is "ignore", at a twentieth of the cost of
     ``np.errstate``; as it cannot be entered twice, nothing that is called quietly may call an op.
     """
 
-    def __init__(self, grad: bool, inference: bool, recorder: Callable[..., None] | None, quietly: Callable[..., Any]):
+    def __init__(self, grad: bool, inference: bool, recorder: Recorder | None, quietly: Callable[..., Any]):
         self.grad = grad
         self.inference = inference
         self.recorder = recorder
@@ -126,10 +141,17 @@ class set_grad_enabled(_ModeSwitch):
 
 
 class recording(_ModeSwitch):
-    """Let ``recorder(name, inputs, params, outputs)`` hear every op call of this thread, gradients included."""
+    """Let ``recorder`` hear every op call of this thread, gradients included."""
 
-    def __init__(self, recorder: Callable[..., None]):
+    def __init__(self, recorder: Recorder | None):
         super().__init__(recorder=recorder)
+
+
+def tell_read(how: str) -> None:
+    """Tell the recorder, if there is one, that values leave the tensors or come in: ``how``."""
+    recorder = thread.mode.recorder
+    if recorder is not None:
+        recorder.read(how)
 
 
 def is_grad_enabled() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .mode import thread
+from .mode import BACKWARD, thread
 from .node import Node
 from .tensor import Tensor, wrap
 
@@ -26,7 +26,7 @@ class Rule:
 
     def __init__(self, function: Callable[..., Any], on_arrays: bool):
         self.function = function
-        self.names = tuple(inspect.signature(function).parameters)[1:]
+        self.names = tuple(name for name in inspect.signature(function).parameters if name != "out")[1:]
         self.on_arrays = on_arrays
         self.places: tuple[int, ...] = ()
 
@@ -54,13 +54,17 @@ def _all_at_once(rules: Sequence[Rule]) -> Callable[..., Any]:
 class Op:
     """A named function on arrays with its derivatives; made by the decorators `op`, `unary` and `binary`."""
 
-    def __init__(self, forward: Callable[..., Any], kind: str, view: bool, keeps: tuple[str, ...]):
+    def __init__(
+        self, forward: Callable[..., Any], kind: str, view: bool, keeps: tuple[str, ...], launches: bool = False
+    ):
         parameters = inspect.signature(forward).parameters.values()
         self.name = forward.__name__.lstrip("_")
         self.forward = forward
         self.kind = kind  # 'arithmetic', 'float', 'compare', or '' where the op takes its inputs as they are
         self.view = view  # the result shares memory with the first input
         self.keeps = keeps  # what forward returns after the result, for the backward on arrays alone
+        self.launches = launches  # forward only launches compiled kernels, which write into ``out``
+        self.backward_launches = False  # the same of the fused backward
         self.variadic = any(each.kind is each.VAR_POSITIONAL for each in parameters)
         self.inputs = tuple(each.name for each in parameters if each.kind is not each.KEYWORD_ONLY)
         self.tail = len(self.inputs) - self.variadic  # where a variadic input (``*xs``), which comes last, begins
@@ -99,9 +103,11 @@ class Op:
         """Declare one pass on arrays for all gradients: ``function(g, ...)`` gives one array an input, or None.
 
         The argument ``needs`` tells for each input whether its gradient is wanted; only what the rules for those read
-        is then there to read.
+        is then there to read. An argument ``out``, of as many arrays as there are inputs (one for one input), promises
+        that the function only launches compiled kernels, which write there.
         """
         self.backward = self._place(Rule(function, True))
+        self.backward_launches = "out" in inspect.signature(function).parameters
         self.run_backward = _in_one_expression(self.backward, len(self.inputs))
         self._tabulate()
         return function
@@ -170,7 +176,7 @@ class Op:
             gradients = tuple(None if each is None else wrap(each) for each in self.run_backward(g._array, node.saved))
             recorder = thread.mode.recorder
             if recorder is not None:
-                recorder(f"{self.name}_backward", (g, *node.saved), {}, gradients)
+                recorder.call(self, BACKWARD, (g, *node.saved), {}, gradients)
             return gradients
         tensors = [self._saved_tensor(node, place) for place in range(len(self.slots))]
         if self.reference is not None:

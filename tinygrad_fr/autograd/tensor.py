@@ -11,6 +11,7 @@ import numpy as np
 
 from . import dtypes, formatting
 from .device import CPU, check_device, device
+from .mode import tell_read, thread
 
 if TYPE_CHECKING:
     from .node import Node
@@ -140,6 +141,7 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
+        tell_read("data_ptr()")
         return self._array.ctypes.data
 
     # --- the graph -----------------------------------------------------------------------------------------------
@@ -223,6 +225,7 @@ class Tensor:
         """The array itself: memory is shared, and writes through it are not tracked. ``force`` detaches first."""
         if self._requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        tell_read("numpy()")
         return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -244,10 +247,12 @@ class Tensor:
         """The single element as a Python number."""
         if self._array.size != 1:
             raise RuntimeError(f"a Tensor with {self._array.size} elements cannot be converted to Scalar")
+        tell_read("item()")
         return self._array.item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
+        tell_read("tolist()")
         return self._array.tolist()
 
     def __bool__(self) -> bool:
@@ -256,6 +261,7 @@ class Tensor:
                 "Boolean value of Tensor with "
                 + ("no values is ambiguous" if self._array.size == 0 else "more than one value is ambiguous")
             )
+        tell_read("bool()")
         return bool(self._array.item())
 
     def __float__(self) -> float:
@@ -267,11 +273,13 @@ class Tensor:
     def _only(self) -> Any:
         if self._array.size != 1:
             raise ValueError(f"only one element tensors can be converted to Python scalars, got {self._array.size}")
+        tell_read("float() or int()")
         return self._array.item()
 
     def __index__(self) -> int:
         if self._array.size != 1 or self._array.dtype.kind not in "iub":
             raise TypeError("only integer tensors of a single element can be converted to an index")
+        tell_read("use as an index")
         return int(self._array.item())
 
     def __len__(self) -> int:
@@ -285,11 +293,13 @@ class Tensor:
         return (self[i] for i in range(self._array.shape[0]))  # type: ignore[index]
 
     def __contains__(self, value: Any) -> bool:
+        tell_read("in")
         return bool(np.any(self._array == plain(value)))
 
     __hash__ = object.__hash__  # by identity, though == compares the elements
 
     def __repr__(self) -> str:
+        tell_read("repr() or print()")
         return formatting.describe(self)  # type: ignore[arg-type]
 
     def __format__(self, spec: str) -> str:
@@ -329,6 +339,14 @@ def wrap(array: np.ndarray) -> Tensor:
     return make(array, None, [0])
 
 
+def constant(array: np.ndarray) -> Tensor:
+    """A leaf Tensor around a new ``array`` of numbers that come from the program, not from other tensors."""
+    recorder = thread.mode.recorder
+    if recorder is not None:
+        recorder.constant(array)
+    return make(array, None, [0])
+
+
 def make(array: np.ndarray, node: "Node | None", version: list[int] | None) -> Tensor:
     """The Tensor around ``array`` that ``node`` made; the shortest way to one."""
     out = _new(Tensor)
@@ -356,7 +374,11 @@ def _fill(out: Tensor, array: np.ndarray) -> None:
 def plain(data: Any) -> Any:
     """``data`` with the tensors inside, also in nested lists, turned into what NumPy reads."""
     if isinstance(data, Tensor):
+        tell_read("use as data")
         return data._array
+    if isinstance(data, (np.ndarray, np.generic)):
+        tell_read("use of a NumPy array as data")
+        return data
     if isinstance(data, (list, tuple)):
         return [plain(each) for each in data]
     return data

@@ -11,6 +11,7 @@ from ..autograd import Tensor
 from ..ops import activation as _activation
 from ..ops import random as _random
 from ..ops.activation import sigmoid, step, tanh
+from ..ops.checks import check_values
 from ..ops.creation import arange
 from ..ops.indexing import where
 from ..ops.loss import nll, softmax_cross_entropy
@@ -181,13 +182,17 @@ def one_hot(tensor, num_classes=-1):
             raise RuntimeError(f"num_classes should be positive, got {num_classes}")
         if classes.size == 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        num_classes = int(classes.max()) + 1
-    if classes.size and classes.min() < 0:
-        raise RuntimeError(f"Class values must be non-negative, got {classes.min()}")
-    if classes.size and classes.max() >= num_classes:
-        raise RuntimeError(
-            f"Class values must be smaller than num_classes, got {classes.max()} for {num_classes} classes"
-        )
+        num_classes = int(tensor.max()) + 1
+
+    def check(values):
+        if values.size and values.min() < 0:
+            raise RuntimeError(f"Class values must be non-negative, got {values.min()}")
+        if values.size and values.max() >= num_classes:
+            raise RuntimeError(
+                f"Class values must be smaller than num_classes, got {values.max()} for {num_classes} classes"
+            )
+
+    check_values(tensor, check)
     return (tensor.unsqueeze(-1) == arange(num_classes)).long()
 
 
@@ -325,13 +330,15 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
 
 def _check_probabilities(name, tensor):
-    inside = (tensor._array >= 0) & (tensor._array <= 1)
-    if not inside.all():
-        bad = tensor._array[~inside].flat[0]
-        raise RuntimeError(
-            f"all elements of {name} should be between 0 and 1, got {bad}; "
-            "for an input of any value use binary_cross_entropy_with_logits"
-        )
+    def check(values):
+        inside = (values >= 0) & (values <= 1)
+        if not inside.all():
+            raise RuntimeError(
+                f"all elements of {name} should be between 0 and 1, got {values[~inside].flat[0]}; "
+                "for an input of any value use binary_cross_entropy_with_logits"
+            )
+
+    check_values(tensor, check)
 
 
 def binary_cross_entropy_with_logits(

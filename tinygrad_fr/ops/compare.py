@@ -122,4 +122,4 @@ def _isclose(x, y, *, rtol, atol, equal_nan, out=None):
 @public
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether every |input - other| <= atol + rtol |other|."""
-    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())

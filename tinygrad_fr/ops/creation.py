@@ -8,7 +8,7 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.device import check_device
 from ..autograd.mode import thread
-from ..autograd.tensor import Tensor, plain, wrap
+from ..autograd.tensor import Tensor, constant, plain, wrap
 from .shape import sizes
 
 
@@ -17,7 +17,7 @@ def finish(array, requires_grad=False, device=None, pin_memory=False, layout=Non
     check_device(device)
     if layout not in (None, "strided"):
         raise NotImplementedError(f"layout={layout!r} is not supported: tensors are strided")
-    out = wrap(dtypes.canonical(array))
+    out = constant(dtypes.canonical(array))
     if thread.mode.inference:
         out._version = None
     if requires_grad:

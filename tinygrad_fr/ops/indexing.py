@@ -9,7 +9,8 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, broadcast, op
 from ..autograd.inplace import write
-from ..autograd.tensor import Tensor, plain, wrap
+from ..autograd.tensor import Tensor, constant, plain
+from .checks import check_values
 from .shape import canonical_dim, unbind
 
 # An index is applied in two steps, as PyTorch does: first what gives a view (ints, slices, None), then the integer
@@ -42,7 +43,7 @@ class _Index:
             self._add(("slice", *bounds), ALL)
         elif _is_single_truth(item):  # x[True] is x[None]; x[False] has no elements
             self._add(None, ARRAY)
-            self.arrays.append(wrap(np.zeros(int(bool(item)), np.int64)))
+            self.arrays.append(constant(np.zeros(int(bool(item)), np.int64)))
         elif isinstance(item, (list, Tensor, np.ndarray, range)) and not _is_single_integer(item):
             self._read_array(_as_index_tensor(item))
         else:
@@ -119,7 +120,7 @@ def _as_index_tensor(item: Any) -> Tensor:
         tensor = item
     else:
         array = np.asarray(plain(list(item) if isinstance(item, range) else item))
-        tensor = wrap(array.astype(np.int64) if array.size == 0 else array)
+        tensor = constant(array.astype(np.int64) if array.size == 0 else array)
     if tensor._array.dtype.kind not in "iub":
         raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {tensor._array.dtype}")
     return tensor
@@ -233,7 +234,7 @@ def getitem(self, index):
 def setitem(self, index, value):
     """``tensor[index] = value``, broadcast and converted; the graph sees it."""
     index = _Index(index)
-    value = value if isinstance(value, Tensor) else wrap(np.asarray(plain(value)))
+    value = value if isinstance(value, Tensor) else constant(np.asarray(plain(value)))
     value = value.to(self.dtype)
     try:
         part = index.viewed(self)
@@ -326,16 +327,19 @@ def gather(input, dim, index):
                 f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
                 f"{list(input.shape)} apart from dimension {dim}"
             )
-    _check_bounds(index._array, dim, input._array.shape[dim] if input.ndim else 1)
+    _check_bounds(index, dim, input._array.shape[dim] if input.ndim else 1)
     if input.ndim == 0:
         return input.clone()
     return apply(_gather.op, (input, index), {"dim": dim})
 
 
 def _check_bounds(index, dim, size):
-    if index.size and (index.min() < 0 or index.max() >= size):
-        bad = index[(index < 0) | (index >= size)].ravel()[0]
-        raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
+    def check(positions):
+        if positions.size and (positions.min() < 0 or positions.max() >= size):
+            bad = positions[(positions < 0) | (positions >= size)].ravel()[0]
+            raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
+
+    check_values(index, check)
 
 
 @public
@@ -344,7 +348,7 @@ def index_select(input, dim, index):
     dim = canonical_dim(dim, input.ndim)
     if index.ndim > 1:
         raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
-    _check_bounds(index._array, dim, input._array.shape[dim])
+    _check_bounds(index, dim, input._array.shape[dim])
     return input[(slice(None),) * dim + (index,)]
 
 
@@ -359,12 +363,12 @@ def _where(condition, x, y, *, out=None):
 
 @_where.vjp("x")
 def _(g, condition):
-    return apply(_where.op, (condition, g, wrap(np.zeros((), g._array.dtype))), {})
+    return apply(_where.op, (condition, g, constant(np.zeros((), g._array.dtype))), {})
 
 
 @_where.vjp("y")
 def _(g, condition):
-    return apply(_where.op, (condition, wrap(np.zeros((), g._array.dtype)), g), {})
+    return apply(_where.op, (condition, constant(np.zeros((), g._array.dtype)), g), {})
 
 
 @public(method=False)
@@ -379,7 +383,8 @@ def where(condition, input=None, other=None):
     kind = dtypes.result_type(input, other)
     broadcast("where", *[each._array for each in (condition, input, other) if isinstance(each, Tensor)])
     x, y = (
-        each.to(kind) if isinstance(each, Tensor) else wrap(np.asarray(each, kind.numpy)) for each in (input, other)
+        each.to(kind) if isinstance(each, Tensor) else constant(np.asarray(plain(each), kind.numpy))
+        for each in (input, other)
     )
     return apply(_where.op, (condition, x, y), {})
 
@@ -396,7 +401,7 @@ def masked_fill(input, mask, value):
     if mask._array.dtype != np.bool_:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}")
     if not isinstance(value, Tensor):
-        value = wrap(np.asarray(value, input._array.dtype))
+        value = constant(np.asarray(plain(value), input._array.dtype))
     elif value.ndim:
         raise RuntimeError(
             f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."

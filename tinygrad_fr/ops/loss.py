@@ -2,6 +2,7 @@
 
 from .. import kernels as k
 from ..autograd.dispatch import op
+from .checks import check_values
 from .indexing import where
 
 
@@ -37,7 +38,9 @@ def nll(log_probabilities, target, weight, reduction, ignore_index):
 
 
 def _check_classes(index, classes):
-    values = index._array
-    if values.size and (values.min() < 0 or values.max() >= classes):
-        bad = values[(values < 0) | (values >= classes)][0]
-        raise IndexError(f"Target {bad} is out of bounds: expected a class from 0 to {classes - 1}")
+    def check(values):
+        if values.size and (values.min() < 0 or values.max() >= classes):
+            bad = values[(values < 0) | (values >= classes)][0]
+            raise IndexError(f"Target {bad} is out of bounds: expected a class from 0 to {classes - 1}")
+
+    check_values(index, check)

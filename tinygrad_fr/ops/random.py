@@ -11,7 +11,9 @@ from ..autograd.binding import public
 from ..autograd.device import check_device
 from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
-from ..autograd.tensor import Tensor, wrap
+from ..autograd.mode import tell_read
+from ..autograd.tensor import Tensor, constant, wrap
+from .checks import check_values
 from .creation import checked, finish, numpy_dtype
 from .shape import sizes
 
@@ -129,15 +131,19 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
 @public
 def bernoulli(input, *, generator=None):
     """1 with the probability in each element of ``input``, else 0.  (*) -> (*)."""
-    probabilities = input._array
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities lie in 0 ... 1")
+    check_values(input, _check_probabilities)
     return apply(_bernoulli.op, (input.detach(), _state(generator)), {})
+
+
+def _check_probabilities(values):
+    if not ((values >= 0) & (values <= 1)).all():
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities lie in 0 ... 1")
 
 
 @public(method=False)
 def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Positions drawn by the weights in the rows of ``input``.  (N, C) -> (N, num_samples);  (C,) -> (num_samples,)."""
+    tell_read("multinomial()")
     weights = np.atleast_2d(input._array.astype(np.float64))
     if not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(1) <= 0).any():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0, or a row that sums to 0")
@@ -201,7 +207,7 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
 @public(function_name=None)
 def bernoulli_(self, p=0.5, *, generator=None):
     """Overwrite the tensor with 1 with probability p, else 0."""
-    probabilities = p if isinstance(p, Tensor) else wrap(np.full(self._array.shape, p, dtypes.float64.numpy))
+    probabilities = p if isinstance(p, Tensor) else constant(np.full(self._array.shape, p, dtypes.float64.numpy))
     return self.copy_(bernoulli(probabilities, generator=generator))
 
 

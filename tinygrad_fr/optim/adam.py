@@ -27,6 +27,7 @@ class Adam(Optimizer):
     """
 
     _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay")
+    _data_options = ("lr", "betas", "eps", "weight_decay")
 
     def __init__(
         self,

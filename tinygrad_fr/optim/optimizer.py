@@ -24,11 +24,12 @@ class Optimizer:
     ``defaults`` are the options of the groups that do not say otherwise. ``param_groups[i]['lr']`` may be assigned at
     any time.
 
-    A subclass says in ``_hyper_names`` which options its update op reads as data, and updates a group in
-    ``_update(group, hyper, launch)``.
+    A subclass says in ``_hyper_names`` which numbers its update op reads as data, in ``_data_options`` which options
+    may change without another launch, and updates a group in ``_update(group, hyper, launch)``.
     """
 
     _hyper_names: tuple[str, ...] = ()
+    _data_options: tuple[str, ...] = ()  # of a group: those that only ever reach the update through its data
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):

@@ -22,6 +22,7 @@ class SGD(Optimizer):
     """
 
     _hyper_names = ("lr", "momentum", "dampening", "weight_decay")
+    _data_options = ("lr", "dampening", "weight_decay")
 
     def __init__(
         self,

@@ -1,0 +1,350 @@
+"""compile(): the function that runs eagerly once, is recorded once, and then replayed."""
+
+import copy
+import functools
+import sys
+import threading
+import types
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .. import random as generators
+from ..autograd import Tensor, dtypes, enable_grad, grad, no_grad
+from ..autograd.dispatch import apply
+from ..autograd.mode import thread
+from ..autograd.node import Node, OutputNode
+from ..autograd.tensor import wrap
+from ..nn import Module
+from .program import Instance
+from .recording import Recorded, Recording, Result
+from .signature import describe, flatten, rebuild
+from .world import Unsafe, World
+
+_MOST_KINDS = 64  # of calls (shapes, Python arguments) that are remembered
+_MOST_PROGRAMS = 8  # for each kind: train and eval, with and without gradients there, ...
+
+
+def compile(
+    model: Any = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "inductor",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
+    """A function or Module that does what ``model`` does, faster: recorded once, then replayed without its Python.
+
+    Call one runs eagerly, call two records, call three replays; each new shape, dtype or layout of the tensors, each
+    value of other arguments, train or eval and grad mode begins anew. After each call everything is as ``model`` would
+    have left it. What cannot be replayed safely (a value read with ``item()``, an attribute that changes) runs eagerly
+    for good, with one warning that says what and where. Of what ``model`` does beside computing with tensors, such as
+    writing a file in a library's function, only the first two calls remain.
+
+    Also a decorator, with or without parentheses. NotImplementedError for options other than their defaults.
+    """
+    defaults = {"fullgraph": False, "dynamic": None, "backend": "inductor", "mode": None, "options": None}
+    mode = None if mode == "default" else mode
+    given = {"fullgraph": fullgraph, "dynamic": dynamic, "backend": backend, "mode": mode, "options": options}
+    for name, value in given.items():
+        if value != defaults[name]:
+            raise NotImplementedError(f"compile({name}={value!r}) is not supported; there is one way to compile")
+    if model is None:
+        return functools.partial(compile, disable=disable)
+    if disable or isinstance(model, (Compiled, _CompiledModule)):
+        return model
+    if isinstance(model, Module):
+        return _compiled_module(model)
+    if not callable(model):
+        raise TypeError(f"compile expects a function or a Module, got {type(model).__name__}")
+    return functools.update_wrapper(Compiled(model), model, updated=())
+
+
+class Compiled:
+    """A function that is replayed where it can be."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = self.captured_function = function
+        self._kinds: OrderedDict[Any, _Kind] = OrderedDict()
+        self._lock = threading.RLock()
+        self._eager = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        mode = thread.mode
+        if self._eager or mode.recorder is not None:
+            return self._function(*args, **kwargs)
+        with self._lock:
+            tensors, key, objects = describe(args, kwargs)
+            kind = self._kind((key, mode.grad, mode.inference, dtypes.get_default_dtype()))
+            if kind is None:
+                return self._function(*args, **kwargs)
+            for recorded in kind.programs:
+                if self._fits(recorded, tensors):
+                    return _replay(recorded, _Call(self._function, args, kwargs, tensors))
+                if self._eager:
+                    return self._function(*args, **kwargs)
+            return self._record(kind, args, kwargs, tensors, objects)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Compiled":
+        return functools.update_wrapper(Compiled(copy.deepcopy(self._function, memo)), self._function, updated=())
+
+    def __reduce__(self):
+        return compile, (self._function,)
+
+    def _kind(self, key: Any) -> "_Kind | None":
+        """What is known of calls of this kind; None at the first, or where the arguments cannot be compared."""
+        try:
+            kind = self._kinds.get(key)
+        except TypeError:
+            return None
+        if kind is None:
+            self._kinds[key] = _Kind()
+            if len(self._kinds) > _MOST_KINDS:
+                self._kinds.popitem(last=False)
+            return None
+        self._kinds.move_to_end(key)
+        return kind
+
+    # --- recording -----------------------------------------------------------------------------------------------
+
+    def _record(self, kind: "_Kind", args: Any, kwargs: Any, tensors: list[Tensor], objects: list[Any]) -> Any:
+        """Run the function once more, and note what it does."""
+        roots = [("the function", self._function), *[("an argument", each) for each in objects]]
+        try:
+            world = World(roots)
+        except Unsafe as error:
+            self._give_up(str(error))
+            return self._function(*args, **kwargs)
+        recording = Recording(self._function, args, kwargs, tensors, world)
+        if recording.problem is not None:
+            self._give_up(recording.problem)
+        elif recording.recorded is not None:
+            kind.add(recording.recorded)
+        return recording.result
+
+    def _give_up(self, reason: str) -> None:
+        """Run eagerly from now on, and say why."""
+        self._eager = True
+        self._kinds.clear()
+        name = getattr(self._function, "__qualname__", type(self._function).__name__)
+        warnings.warn(f"{name} runs without compilation from now on: {reason}", UserWarning, stacklevel=_depth() + 1)
+
+    # --- replaying -----------------------------------------------------------------------------------------------
+
+    def _fits(self, recorded: Recorded, tensors: list[Tensor]) -> bool:
+        """Whether the state that the program relies on is as it was."""
+        world = recorded.world
+        if not world.same():
+            changed = world.difference()
+            if changed is not None:
+                if not changed.structure:
+                    self._give_up(f"{changed.what} has changed")
+                return False
+        return recorded.leaves.same() and (
+            recorded.generator is None or generators.default_generator._state is recorded.generator
+        )
+
+
+def _depth() -> int:
+    """How many frames of this package lie above the function that asks, itself included."""
+    depth, frame = 0, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tinygrad_fr":
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
+class _Kind:
+    """The programs for one kind of call, the latest first."""
+
+    def __init__(self):
+        self.programs: list[Recorded] = []
+
+    def add(self, recorded: Recorded) -> None:
+        self.programs = [recorded, *self.programs[: _MOST_PROGRAMS - 1]]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Replaying.
+
+
+def _replay(recorded: Recorded, call: "_Call") -> Any:
+    """Run the program and give what the function would return."""
+    recipe, tensors = recorded.recipe, call.tensors
+    for optimizer in recorded.world.optimizers:
+        optimizer._refreshed_hyper()
+    instance = recipe.instance()
+    instance.run([_source(leaf, i, tensors)._array for i, leaf in enumerate(recipe.sources)])
+    for i in recorded.writes:
+        version = _source(recipe.sources[i], i, tensors)._version
+        if version is not None:
+            version[0] += 1
+    values = [wrap(each.copy()) for each in instance.results]
+    results = [_result(each, values, tensors) for each in recorded.results]
+    if recorded.live:
+        _connect(recorded, instance, call, results)
+    return rebuild(recorded.structure, results)
+
+
+def _source(leaf: Tensor | None, i: int, tensors: list[Tensor]) -> Tensor:
+    """Argument number i: a tensor that the function is given, or the gradient that a leaf has."""
+    if leaf is None:
+        return tensors[i]
+    assert leaf.grad is not None  # the program would not fit
+    return leaf.grad
+
+
+def _result(result: Result, values: list[Tensor], tensors: list[Tensor]) -> Tensor:
+    if result.gradient_of is not None:
+        assert result.gradient_of.grad is not None
+        return result.gradient_of.grad
+    if result.value is None:
+        return _from_input(result, tensors)
+    out = values[result.value]
+    if result.steps:
+        with no_grad():
+            out = _viewed(out, result)
+    if result.inference:
+        out._version = None
+    out._requires_grad = result.requires_grad
+    if result.spent is not None:
+        out._node = Node(result.spent, (), None, (), 0, out._array.shape)
+    return out
+
+
+def _from_input(result: Result, tensors: list[Tensor]) -> Tensor:
+    """A result that is an argument or a tensor that was there, or a view of one."""
+    tensor = result.tensor if result.argument is None else tensors[result.argument]
+    assert tensor is not None
+    if result.same:
+        return tensor
+    return _viewed(tensor if result.requires_grad else tensor.detach(), result)
+
+
+def _viewed(tensor: Tensor, result: Result) -> Tensor:
+    for op, params in result.steps:
+        tensor = apply(op, (tensor,), params)
+    return tensor
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Gradients of what was returned.
+
+
+def _connect(recorded: Recorded, instance: Instance, call: "_Call", results: list[Tensor]) -> None:
+    """Put a node that runs the recorded backward behind the results that gradients flow from."""
+    live = [results[i] for i in recorded.live]
+    tensors = call.tensors
+    targets = [tensors[each] if isinstance(each, int) else each for each in recorded.targets]
+    places = {"argument": tensors, "result": results}
+    read = [each if kind == "tensor" else places[kind][each] for kind, each in recorded.read]
+    counters = [each._version for each in read if each._version is not None]
+    op = _Backward(recorded, call, [each._array.shape for each in live])
+    parents = tuple(each._node or each for each in targets)
+    shape = op.shapes if op.several else op.shapes[0]
+    node = Node(op, parents, (instance,), [*counters, [0]], sum(each[0] for each in counters), shape)
+    for i, out in enumerate(live):
+        out._node = OutputNode(op, node, i, op.shapes[i]) if op.several else node
+
+
+class _Backward:
+    """What the node of a replayed function differentiates with: its recorded backward."""
+
+    name = "compiled"
+    array_rules = run_backward = None
+
+    def __init__(self, recorded: Recorded, call: "_Call", shapes: list[Any]):
+        self.recorded = recorded
+        self.call = call
+        self.several = len(shapes) > 1
+        self.shapes = tuple(shapes)
+
+    def array_gradients(self, node: Node, parents: Any, g: Any) -> list[Any]:
+        instance: Instance = node.saved[0]
+        seeds = g if self.several else [g]
+        used = tuple(each is not None for each in seeds)
+        backward = next((each for each in self.recorded.recipe.backwards if each.used == used), None)
+        if backward is None:  # no gradient flows to anything that the function was given
+            return []
+        return instance.run_backward(backward, seeds)
+
+    def tensor_gradients(self, node: Node, parents: Any, g: Any, create_graph: bool) -> list[Any]:
+        gs = g if self.several else [g]
+        if create_graph:
+            return self._by_running_again(parents, gs)
+        arrays = [None if each is None else each._array for each in gs]
+        found = self.array_gradients(node, parents, arrays if self.several else arrays[0])
+        return [None if each is None else wrap(each) for each in found]
+
+    def _by_running_again(self, parents: Any, gs: list[Any]) -> list[Any]:
+        """Gradients with a graph of their own: the function runs eagerly, and its graph is differentiated."""
+        recorded, call = self.recorded, self.call
+        if not (recorded.is_pure and recorded.world.same()):
+            raise RuntimeError(
+                "this compiled function cannot be differentiated twice (create_graph=True), for it draws random "
+                "numbers or changes tensors: call the function that was compiled instead"
+            )
+        with enable_grad():
+            tensors, _ = flatten(call.function(*call.args, **call.kwargs))
+        outputs = [tensors[i] for i in recorded.live]
+        targets = [call.tensors[each] if isinstance(each, int) else each for each in recorded.targets]
+        used = [i for i, each in enumerate(gs) if each is not None]
+        wanted = [i for i, parent in enumerate(parents) if parent is not None]
+        found = iter(
+            grad(
+                [outputs[i] for i in used],
+                [targets[i] for i in wanted],
+                [gs[i] for i in used],
+                create_graph=True,
+                allow_unused=True,
+            )
+        )
+        return [next(found) if i in wanted else None for i in range(len(parents))]
+
+
+class _Call(NamedTuple):
+    """One call of a compiled function."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tensors: list[Tensor]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Modules.
+
+
+class _CompiledModule:
+    """The mixin of compiled modules: a second body for the state of the module that was compiled."""
+
+    _compiled: Compiled
+    _original: Module
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled(*args, **kwargs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return compile(copy.deepcopy(self._original, memo))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return compile, (self._original,)
+
+    def _get_name(self) -> str:
+        return self._original._get_name()
+
+
+def _compiled_module(module: Module) -> Any:
+    """A Module of the class of ``module`` and with its attributes, whose calls are compiled."""
+    kind = type(module)
+    made = type(kind.__name__, (_CompiledModule, kind), {"__slots__": ("_compiled", "_original")})
+    compiled = made.__new__(made)
+    object.__setattr__(compiled, "__dict__", module.__dict__)
+    object.__setattr__(compiled, "_original", module)
+    object.__setattr__(compiled, "_compiled", Compiled(module))
+    return compiled

@@ -1,0 +1,281 @@
+"""A recorded call as something to replay: its recipe, and instances of it, each with arrays of its own."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..autograd.mode import thread
+from ..autograd.tensor import wrap
+from .binding import Arrays, Bound
+from .memory import Arena, strides_of
+from .trace import Call, Value
+
+_SMALL = 1 << 12  # bytes: arguments up to here are copied, which costs less than moving a program's words
+
+
+class Backward:
+    """The calls by which gradients flow from those results that are ``used`` to the targets."""
+
+    def __init__(self, used: tuple[bool, ...], calls: list[Call], gradients: list[Value | None]):
+        self.used = used
+        self.calls = calls
+        self.gradients = gradients
+
+
+class Recipe:
+    """What to do at each replay; made once, of a trace.
+
+    arguments   the values of the tensors that the function is given; ``sources`` says which are gradients of leaves
+    forward     the calls; ``backwards``: those that turn ``seeds`` into gradients, where results want gradients
+    results     the values that the function returns
+    grads       (leaf, value or None): what its ``.grad`` becomes
+    bumps       counters of writes to count up, each as often as it is there
+    """
+
+    def __init__(self, arguments: list[Value], sources: list[Tensor | None], forward: list[Call]):
+        self.arguments = arguments
+        self.sources = sources
+        self.forward = forward
+        self.backwards: list[Backward] = []
+        self.seeds: list[Value] = []
+        self.results: list[Value] = []
+        self.grads: list[tuple[Tensor, Value | None]] = []
+        self.bumps: list[list[int]] = []
+        self._instances: list[Instance] = []
+
+    def calls(self) -> list[Call]:
+        """All calls, those of the backwards after those of the forward."""
+        return [*self.forward, *[call for backward in self.backwards for call in backward.calls]]
+
+    def prepare(self) -> None:
+        """Plan the memory, now that everything is known."""
+        kept = [value for _, value in self.grads if value is not None]
+        kept += [each for backward in self.backwards for each in backward.gradients if each is not None]
+        self.owned = {each.root for each in kept if each.is_made and each.root.constant is None}
+        self.written = {each.root for call in self.calls() for each in call.writes}
+        later = [call for backward in self.backwards for call in backward.calls]
+        self._arena = Arena(self.forward, later, [*self.results, *kept], self.owned)
+        self._values = self._all_values()
+        self.renewed = [each for each in self._values if each.constant is not None and each in self.written]
+
+    def _all_values(self) -> list[Value]:
+        """Every value; those that share memory come after those whose memory it is."""
+        found: dict[Value, None] = dict.fromkeys([*self.arguments, *self.seeds])
+        for call in self.calls():
+            for each in (*call.reads(), *call.writes, *[each for each in call.outputs if each is not None]):
+                found.update(dict.fromkeys(_with_bases(each)))
+        for each in (*self.results, *self.owned):
+            found.update(dict.fromkeys(_with_bases(each)))
+        return list(found)
+
+    def arrays(self) -> Arrays:
+        """An array for every value; those of the program's own are new."""
+        arrays: Arrays = self._arena.arrays()
+        for each in self._values:
+            if each not in arrays:
+                arrays[each] = _array(each, arrays, self.written)
+        return arrays
+
+    def views_of(self, argument: Value) -> list[Value]:
+        """The values that share the memory of an argument, in an order in which they can be made."""
+        return [each for each in self._values if each.base is not None and each.root is argument]
+
+    def instance(self) -> "Instance":
+        """An instance that nobody else holds; a new one where there is none."""
+        for each in self._instances:
+            if each.is_idle():
+                return each
+        made = Instance(self)
+        self._instances.append(made)
+        return made
+
+
+def _with_bases(value: Value) -> list[Value]:
+    """The value after those that it is a view of."""
+    chain = [value]
+    while chain[-1].base is not None:
+        chain.append(chain[-1].base)
+    return chain[::-1]
+
+
+def _array(value: Value, arrays: Arrays, written: set[Value]) -> np.ndarray:
+    """The array of a value that has no place in the arena."""
+    if value.base is not None:
+        return view(value, arrays)
+    if value.tensor is not None:
+        return value.tensor._array
+    if value.constant is not None and value not in written:
+        return value.constant
+    array = np.ndarray(value.array.shape, value.array.dtype, strides=strides_of(value.array))
+    if value.argument is not None and array.strides != value.array.strides:  # an argument with gaps keeps them
+        array = _with_gaps(value.array)
+    return array
+
+
+def view(value: Value, arrays: Arrays) -> np.ndarray:
+    """The array of a value that shares the memory of another, made from that of the other."""
+    call = value.call
+    assert call is not None
+    inputs = [arrays[each] if isinstance(each, Value) else each for each in call.inputs]
+    return call.op.forward(*inputs, **call.params)
+
+
+def _with_gaps(like: np.ndarray) -> np.ndarray:
+    """A new array of the shape and strides of ``like``, none of which is negative."""
+    span = sum((size - 1) * stride for size, stride in zip(like.shape, like.strides, strict=True)) + like.itemsize
+    return np.ndarray(like.shape, like.dtype, np.empty(max(span, 0), np.uint8), strides=like.strides)
+
+
+class Instance:
+    """A recipe bound to arrays of its own."""
+
+    def __init__(self, recipe: Recipe):
+        self.arrays = arrays = recipe.arrays()
+        self._recipe = recipe
+        self._forward = Bound(recipe.forward, arrays)
+        self._backwards: dict[tuple[bool, ...], Bound] = {}  # bound when they are first needed
+        self._renewed = [(arrays[each], each.constant) for each in recipe.renewed]
+        self._arguments = [
+            _Argument(i, each, recipe, arrays)
+            for i, each in enumerate(recipe.arguments)
+            if each.argument == i  # a tensor that is given twice is one argument
+        ]
+        self._attach(self._forward)
+        self._seeds = [arrays[each] for each in recipe.seeds]
+        self.results = [arrays[each] for each in recipe.results]
+        self._grads = [(leaf, None if value is None else arrays[value]) for leaf, value in recipe.grads]
+        self._overwritten = [
+            (leaf, array) for leaf, array in self._grads if array is not None and leaf not in recipe.sources
+        ]
+        self.lent = [arrays[each] for each in recipe.owned]
+        self._bumps = recipe.bumps
+        self._references = self._references_now()
+
+    def is_idle(self) -> bool:
+        """Whether nobody holds this instance or one of the arrays that it lent.
+
+        That a leaf still has its last gradient does not count where the next replay replaces it anyway.
+        """
+        if sys.getrefcount(self) > 4:  # the list, the loop over it, this method and its argument
+            return False
+        references = self._references_now()
+        if references == self._references:
+            return True
+        for leaf, array in self._overwritten:
+            grad = leaf.grad
+            if grad is not None and grad._array is array and sys.getrefcount(grad) == 3:
+                references[next(i for i, each in enumerate(self.lent) if each is array)] -= 1
+        return references == self._references
+
+    def run(self, given: list[np.ndarray]) -> None:
+        """Run the forward calls on these arrays, and leave the gradients that they leave."""
+        for array, content in self._renewed:
+            array[...] = content
+        for argument in self._arguments:
+            argument.place(given[argument.index])
+        _run(self._forward)
+        for counter in self._bumps:
+            counter[0] += 1
+        for leaf, array in self._grads:
+            leaf.grad = None if array is None else wrap(array)
+
+    def _attach(self, bound: Bound) -> None:
+        """Let the arguments reach these calls."""
+        for argument in self._arguments:
+            argument.attach(bound)
+        for program in bound.programs:
+            program.before_complaint = self._show_arguments
+
+    def run_backward(self, backward: Backward, seeds: list[np.ndarray | None]) -> list[np.ndarray | None]:
+        """The gradients, from those of the results that are used; arrays of their own until they are let go of."""
+        bound = self._backwards.get(backward.used)
+        if bound is None:
+            bound = self._backwards[backward.used] = Bound(backward.calls, self.arrays)
+            self._attach(bound)
+            self._references = self._references_now()
+        held = self._held()
+        for array, seed in zip(self._seeds, seeds, strict=True):
+            if seed is not None:
+                array[...] = seed
+        _run(bound)
+        arrays = [None if each is None else self.arrays[each] for each in backward.gradients]
+        gradients = self._owned(arrays, copied=bool(held))
+        for array, content in held:
+            array[...] = content
+        return gradients
+
+    def _held(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The arrays lent to somebody who still has them, with copies: a second backward must not change them."""
+        now = self._references_now()
+        pairs = zip(self.lent, now, self._references, strict=True)
+        return [(array, array.copy()) for array, one, other in pairs if one != other]
+
+    def _references_now(self) -> list[int]:
+        return list(map(sys.getrefcount, self.lent))
+
+    def _owned(self, gradients: list[np.ndarray | None], copied: bool) -> list[np.ndarray | None]:
+        """The gradients, each as an array that is only the receiver's."""
+        own: list[np.ndarray | None] = []
+        for each in gradients:
+            lent = not copied and any(each is array for array in self.lent)
+            taken = any(each is other for other in own)
+            own.append(each if each is None or (lent and not taken) else each.copy())
+        return own
+
+    def _show_arguments(self) -> None:
+        """Copy the arguments to where the kernels were bound to them, for a complaint to look at."""
+        for argument in self._arguments:
+            argument.show()
+
+
+def _run(bound: Bound) -> None:
+    if bound.is_native:
+        bound.run()
+    else:
+        thread.mode.quietly(bound.run)
+
+
+class _Argument:
+    """How one argument reaches the calls: small ones are copied, for others the programs are moved."""
+
+    def __init__(self, index: int, value: Value, recipe: Recipe, arrays: Arrays):
+        self.index = index
+        self._value = value
+        self._home = arrays[value]
+        self._arrays = arrays
+        self._given = self._home
+        self._copied = value.array.nbytes <= _SMALL and value not in recipe.written
+        self._places: list[Any] = []
+        self._views: list[Value] | None = None  # where Python reads the argument: those values that share its memory
+        self._recipe = recipe
+
+    def attach(self, bound: Bound) -> None:
+        """Reach these calls, too; at once where there is something to reach them with."""
+        if self._copied:
+            return
+        places = [each for program in bound.programs if len(each := program.places_of(self._home))]
+        for each in places if self._given is not self._home else []:
+            each.move_to(self._given)
+        self._places += places
+        if self._views is None and self._value in bound.read_by_python:
+            self._views = self._recipe.views_of(self._value)
+            self.place(self._given)
+
+    def place(self, array: np.ndarray) -> None:
+        """Let the calls read, and write, ``array``."""
+        if self._copied:
+            self._home[...] = array
+            return
+        self._given = array  # alive until the next replay
+        for places in self._places:
+            places.move_to(array)
+        if self._views is not None:
+            self._arrays[self._value] = array
+            for each in self._views:
+                self._arrays[each] = view(each, self._arrays)
+
+    def show(self) -> None:
+        if self._given is not self._home and self._home.flags.writeable:
+            self._home[...] = self._given

@@ -1,0 +1,302 @@
+"""Recording one call of a function: its trace, what it returns and what it leaves, as a recipe."""
+
+import itertools
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor, grad
+from ..autograd.mode import recording
+from ..autograd.node import Node
+from ..autograd.tensor import wrap
+from .program import Backward, Recipe
+from .rewriting import rewrite
+from .signature import Refused, flatten
+from .trace import Trace, Value
+from .world import World, hooks_of
+
+_MOST_LIVE = 3  # results that want gradients: for each choice of those that are used there is a backward of its own
+
+
+class Recorded:
+    """A recipe with what is needed around it: when it fits, and how to give back what the function returns.
+
+    structure   what the function returns, with a number in the place of each tensor
+    results     for each of those numbers where the tensor comes from
+    live        the numbers of the results from which gradients may still flow
+    targets     the tensors that those gradients reach; an argument as its number
+    read        the tensors that the backwards read, whose writes must be noticed; arguments, results as ('...', number)
+    writes      the numbers of the arguments that are written, each as often as it is
+    """
+
+    def __init__(self, recipe: Recipe, world: World):
+        self.recipe = recipe
+        self.world = world
+        self.structure: Any = None
+        self.results: list[Result] = []
+        self.live: list[int] = []
+        self.targets: list[Any] = []
+        self.read: list[Any] = []
+        self.writes: list[int] = []
+        self.generator: np.ndarray | None = None
+        self.leaves = Leaves([], {})
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether running the function again changes nothing."""
+        return self.generator is None and not (self.writes or self.recipe.bumps or self.recipe.grads)
+
+
+class Result:
+    """Where a tensor that the function returns comes from: an argument, a tensor that was there, or a value."""
+
+    __slots__ = ("argument", "gradient_of", "inference", "requires_grad", "same", "spent", "steps", "tensor", "value")
+
+    def __init__(self):
+        self.argument: int | None = None
+        self.tensor: Tensor | None = None
+        self.gradient_of: Tensor | None = None  # it is the gradient that the function leaves on this leaf
+        self.value: int | None = None  # its place among the results of the recipe
+        self.same = False  # it is the very argument or tensor
+        self.steps: list[Any] = []  # else the views that lead to it
+        self.requires_grad = False
+        self.inference = False
+        self.spent: Any = None  # the op whose node backward has used up
+
+
+class Recording:
+    """One call of ``function``, recorded. ``problem`` says why it cannot be replayed; ``recorded`` is None then."""
+
+    def __init__(self, function: Any, args: Any, kwargs: Any, arguments: list[Tensor], world: World):
+        self.arguments = arguments
+        self.world = world
+        self.trace = Trace(arguments, world)
+        self.recorded: Recorded | None = None
+        self._tensors = list({id(each): each for each in (*world.tensors.values(), *arguments)}.values())
+        before = [(each, each._array, each._requires_grad, each._node, each.grad) for each in self._tensors]
+        leaves = Leaves(list(world.tensors.values()), {id(each): each.grad is None for each in self._tensors})
+        with recording(self.trace):
+            self.result = function(*args, **kwargs)
+        if self._is_repeatable(before) and self.problem is None:
+            self._finish(before, leaves)
+
+    @property
+    def problem(self) -> str | None:
+        return self.trace.problem
+
+    def _refuse(self, problem: str) -> None:
+        if self.trace.problem is None:
+            self.trace.problem = problem
+
+    def _is_repeatable(self, before: list[Any]) -> bool:
+        """Whether the call left the state that a replay relies on as it was. New state of a layer or an optimiser is
+        no problem: it is there from now on, and the next call is recorded."""
+        changed = self.world.difference()
+        if changed is not None:
+            if not changed.structure:
+                self._refuse(f"it changes {changed.what}")
+            return False
+        for tensor, array, requires_grad, node, _ in before:
+            if tensor._array is not array or tensor._requires_grad != requires_grad or tensor._node is not node:
+                self._refuse(f"it changes what a tensor of shape {list(tensor.shape)} is: its data, or its graph")
+        return True
+
+    # --- what the call leaves ------------------------------------------------------------------------------------
+
+    def _finish(self, before: list[Any], leaves: "Leaves") -> None:
+        trace = self.trace
+        recipe = Recipe(trace.arguments, trace.sources, trace.calls)
+        recorded = Recorded(recipe, self.world)
+        recorded.leaves, recorded.generator = leaves, trace.generator
+        try:
+            tensors, recorded.structure = flatten(self.result)
+        except Refused as error:
+            self._refuse(f"it returns {error}")
+            return
+        self._take_gradients(recipe, before)
+        recorded.results = [self._result(each, recipe) for each in tensors]
+        self._let_share(recorded, tensors)
+        self._take_writes(recorded)
+        self._take_live(recorded, tensors)
+        if self.problem is None:
+            rewrite(recipe)
+            recipe.prepare()
+            self.recorded = recorded
+
+    def _take_gradients(self, recipe: Recipe, before: list[Any]) -> None:
+        for tensor, _, _, _, old in before:
+            new = tensor.grad
+            if new is old:
+                continue
+            value = None if new is None else self.trace.find(new._array)
+            if new is not None and (value is None or not value.is_made or new._requires_grad):
+                self._refuse("it sets the gradient of a tensor to a tensor that was there, or that has a graph")
+            recipe.grads.append((tensor, value))
+
+    def _result(self, tensor: Tensor, recipe: Recipe) -> Result:
+        result = Result()
+        result.requires_grad, result.inference = tensor._requires_grad, tensor._version is None
+        result.gradient_of = next((leaf for leaf, value in recipe.grads if value and leaf.grad is tensor), None)
+        if result.gradient_of is not None:
+            return result
+        value = self.trace.find(tensor._array)
+        if value is None and id(tensor) in self.world.tensors:
+            result.tensor, result.same = tensor, True
+        elif value is None:
+            self._refuse(f"it returns a tensor of shape {list(tensor.shape)} that was not made by ops")
+        elif value.is_made:
+            result.value = _place_among(recipe.results, value)
+            if tensor._node is not None and not _flows(tensor._node):
+                result.spent = tensor._node.op
+        else:
+            self._trace_to_input(result, tensor, value)
+        return result
+
+    def _trace_to_input(self, result: Result, tensor: Tensor, value: Value) -> None:
+        """Say by which views a result comes from an argument, or from a tensor that was there."""
+        result.steps = _steps(value)
+        root = value.root
+        if root.argument is not None and root.argument < len(self.arguments):
+            result.argument = root.argument
+            result.same = tensor is self.arguments[root.argument]
+        elif root.tensor is not None and id(root.tensor) in self.world.tensors:
+            result.tensor = root.tensor
+            result.same = tensor is root.tensor
+        else:
+            self._refuse(f"it returns a tensor of shape {list(tensor.shape)} that shares memory with another")
+
+    def _let_share(self, recorded: Recorded, tensors: list[Tensor]) -> None:
+        """Results that share memory are made as views of one."""
+        recipe = recorded.recipe
+        roots = [recipe.results[each.value].root for each in recorded.results if each.value is not None]
+        for i, result in enumerate(recorded.results):
+            if result.value is None or roots.count(recipe.results[result.value].root) == 1:
+                continue
+            value = self.trace.find(tensors[i]._array)
+            assert value is not None
+            result.steps = _steps(value)
+            result.value = _place_among(recipe.results, value.root)
+
+    def _take_writes(self, recorded: Recorded) -> None:
+        for call in self.trace.calls:
+            for each in call.writes:
+                root = each.root
+                if root.argument is not None:
+                    recorded.writes.append(root.argument)
+                elif root.tensor is not None and root.tensor._version is not None:
+                    recorded.recipe.bumps.append(root.tensor._version)
+
+    # --- gradients that are asked for later ----------------------------------------------------------------------
+
+    def _take_live(self, recorded: Recorded, tensors: list[Tensor]) -> None:
+        pairs = list(zip(tensors, recorded.results, strict=True))
+        recorded.live = [i for i, (each, result) in enumerate(pairs) if _is_live(each, result)]
+        if not recorded.live or self.problem is not None:
+            return
+        if len(recorded.live) > _MOST_LIVE:
+            self._refuse(f"it returns more than {_MOST_LIVE} tensors from which gradients flow")
+        elif any(each._requires_grad and each._node is None and result.value is not None for each, result in pairs):
+            self._refuse("it returns a leaf that it made, and a tensor from which gradients may flow there")
+        else:
+            self._record_backwards(recorded, [tensors[i] for i in recorded.live])
+
+    def _record_backwards(self, recorded: Recorded, live: list[Tensor]) -> None:
+        """Record how gradients flow from every choice of the results to what the function was given."""
+        trace, recipe = self.trace, recorded.recipe
+        wanted = [each for each in self._tensors if each._requires_grad]
+        recipe.forward = list(trace.calls)
+        seeds = [wrap(np.ones_like(each._array)) for each in live]
+        recipe.seeds = [trace.take_seed(each) for each in seeds]
+        if wanted:
+            for used in itertools.product((False, True), repeat=len(live)):
+                if any(used):
+                    recipe.backwards.append(self._backward(used, live, seeds, wanted))
+        numbers = {id(each): i for i, each in reversed(list(enumerate(self.arguments)))}
+        recorded.targets = [numbers.get(id(each), each) for each in wanted]
+        self._take_read(recorded)
+
+    def _backward(self, used: tuple[bool, ...], live: list[Tensor], seeds: list[Tensor], wanted: Any) -> Backward:
+        done = len(self.trace.calls)
+        outputs, gs = list(itertools.compress(live, used)), list(itertools.compress(seeds, used))
+        with recording(self.trace):
+            found = grad(outputs, wanted, gs, retain_graph=True, allow_unused=True)
+        gradients = [None if each is None else self.trace.find(each._array) for each in found]
+        return Backward(used, self.trace.calls[done:], gradients)
+
+    def _take_read(self, recorded: Recorded) -> None:
+        """Find the tensors that the backwards read."""
+        calls = [call for backward in recorded.recipe.backwards for call in backward.calls]
+        roots = {each.root for call in calls for each in call.reads()}
+        for root in roots:
+            if root.argument is not None and root.argument < len(self.arguments):
+                recorded.read.append(("argument", root.argument))
+            elif root.tensor is not None:
+                recorded.read.append(("tensor", root.tensor))
+        for i, result in enumerate(recorded.results):
+            if result.value is not None and recorded.recipe.results[result.value].root in roots:
+                recorded.read.append(("result", i))
+
+
+def _place_among(values: list[Value], value: Value) -> int:
+    if value not in values:
+        values.append(value)
+    return values.index(value)
+
+
+def _steps(value: Value) -> list[Any]:
+    """The views, as (op, params), that lead from the root of a value to it."""
+    steps = []
+    while value.base is not None:
+        assert value.call is not None
+        steps.append((value.call.op, value.call.params))
+        value = value.base
+    return steps[::-1]
+
+
+def _is_live(tensor: Tensor, result: Result) -> bool:
+    return result.value is not None and tensor._node is not None and result.spent is None
+
+
+def _flows(node: Node) -> bool:
+    """Whether no node that gradients would reach from this one has been used up."""
+    stack: list[Any] = [node]
+    seen = {node}
+    while stack:
+        each = stack.pop()
+        if each.saved is None:
+            return False
+        for parent in each.parents:
+            if isinstance(parent, Node) and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return True
+
+
+class Leaves:
+    """The tensors that the function reaches: their arrays, places in the graph and hooks, and whether each has a
+    gradient, as they were before the call."""
+
+    def __init__(self, tensors: list[Tensor], empty: dict[int, bool]):
+        self._tensors = tensors
+        self._arrays = [each._array for each in tensors]
+        self._requires = [each._requires_grad for each in tensors]
+        self._nodes = [each._node for each in tensors]
+        self._empty = [empty[id(each)] for each in tensors]
+        self._hooks = [hooks_of(each) for each in tensors]
+
+    def same(self) -> bool:
+        """Whether all is as it was."""
+        tensors = self._tensors
+        return (
+            all(map(operator.is_, map(_ARRAY, tensors), self._arrays))
+            and all(map(operator.is_, map(_REQUIRES, tensors), self._requires))
+            and all(map(operator.is_, map(_NODE, tensors), self._nodes))
+            and list(map(operator.is_, map(_GRAD, tensors), _NONE)) == self._empty
+            and list(map(hooks_of, tensors)) == self._hooks
+        )
+
+
+_ARRAY, _REQUIRES, _NODE = map(operator.attrgetter, ("_array", "_requires_grad", "_node"))
+_GRAD = operator.attrgetter("grad")
+_NONE = itertools.repeat(None)
