@@ -7,17 +7,20 @@ plain already, the usual case, is passed on as it is; any other is copied.
 
 import itertools
 import operator
+import struct
 from typing import Any
 
 import numpy as np
 from numpy import empty
 
-from ._launch import launch
+from ._launch import launch, not_in_a_program
 from ._threads import pool_for
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
+
+_COPIES = "an array is not plain: it is copied"
 
 PARALLEL_ELEMENTS = 1 << 16  # below, one thread is sooner done with a function of each element
 
@@ -28,9 +31,11 @@ def plain(x, name="x"):
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         if dtype not in (FLOAT32, FLOAT64):
             raise TypeError(f"expected {name} of dtype float32 or float64, got {dtype}; convert it first")
+        not_in_a_program(_COPIES)
         return np.array(x, dtype=FLOAT32 if dtype == FLOAT32 else FLOAT64, order="C")
     if x.flags.carray:
         return x
+    not_in_a_program(_COPIES)
     return np.array(x, order="C")
 
 
@@ -58,7 +63,10 @@ def destination(out, shape, dtype, name="out"):
     if out is None:
         return empty(shape, dtype)
     check_out(out, shape, dtype, name)
-    return out if out.flags.carray else empty(shape, dtype)
+    if out.flags.carray:
+        return out
+    not_in_a_program(_COPIES)
+    return empty(shape, dtype)
 
 
 def deliver(result, out):
@@ -70,7 +78,10 @@ def deliver(result, out):
 
 
 class Loop:
-    """A function of each element, compiled in two forms, of which only those are compiled that are called."""
+    """A function of each element, compiled in two forms, of which only those are compiled that are called.
+
+    The parameters are the bits of float64 numbers.
+    """
 
     __slots__ = ("alone", "shared")
 
@@ -80,7 +91,7 @@ class Loop:
 
 
 def map_one(loop, x, out, parameters=()):
-    """Run ``loop`` over a flat array. x: (*) -> (*).
+    """Run ``loop`` over a flat array, with ``parameters`` by `number_bits`. x: (*) -> (*).
 
     ``out`` may be ``x``; otherwise the two must not overlap.
     """
@@ -99,7 +110,7 @@ def map_one(loop, x, out, parameters=()):
 
 
 def map_two(loop, x, y, names, out, parameters=()):
-    """Run ``loop`` over two flat arrays of one shape. x, y: (*) -> (*).
+    """Run ``loop`` over two flat arrays of one shape, with ``parameters`` by `number_bits`. x, y: (*) -> (*).
 
     ``out`` may be ``x`` or ``y``; otherwise it must not overlap them.
     """
@@ -116,6 +127,11 @@ def map_two(loop, x, y, names, out, parameters=()):
         result = destination(out, x.shape, dtype)
     _run(loop, (x.ravel(), y.ravel()), parameters, result.ravel())
     return result if out is result or out is None else deliver(result, out)
+
+
+def number_bits(number):
+    """The bits of a float64 as an integer: what a kernel takes in the place of a float, to be part of a program."""
+    return struct.unpack("q", struct.pack("d", number))[0]
 
 
 def _run(loop, arrays, parameters, out):

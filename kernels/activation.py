@@ -10,7 +10,8 @@ result, and what the forward kept.
 
 from . import elementwise, vecmath
 from ._jit import inlined, kernel
-from ._layout import Loop, map_one, map_two
+from ._layout import Loop, map_one, map_two, number_bits
+from ._scalar import float64
 from ._threads import spread
 from .simd import address
 
@@ -25,6 +26,7 @@ _LOOP = """
 def {name}({arrays}, {parameters}out):
     vecmath.prefer_wide_vectors()
     {apart}
+    {numbers}
     for i in range(out.size):
         out[i] = {function}({elements}{parameters})
 
@@ -55,6 +57,7 @@ _NAMES = {
     "inlined": inlined,
     "spread": spread,
     "apart": apart,
+    "float64": float64,
     "CHUNK": CHUNK,
 }
 
@@ -70,6 +73,7 @@ def _loop(function: str, arrays: tuple[str, ...] = ("x",), parameters: tuple[str
         elements="".join(f"{array}[i], " for array in arrays),
         parts=", ".join(f"{array}[start:stop]" for array in arrays),
         apart="\n    ".join(f"{array} = apart({array}, out)" for array in arrays),
+        numbers="\n    ".join(f"{parameter} = float64({parameter})" for parameter in parameters),
     )
     written = dict(_NAMES)
     exec(compile(source, __file__, "exec"), written)
@@ -148,12 +152,12 @@ def relu_backward(g, y, *, out=None):
 
 def leaky_relu(x, slope=0.01, *, out=None):
     """x where x > 0, else slope * x. x: (*) -> (*)."""
-    return map_one(_leaky_relu, x, out, (float(slope),))
+    return map_one(_leaky_relu, x, out, (number_bits(slope),))
 
 
 def leaky_relu_backward(g, x, slope=0.01, *, out=None):
     """The gradient of leaky_relu: g where x > 0, else slope * g. g, x: (*) -> (*)."""
-    return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, (float(slope),))
+    return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, (number_bits(slope),))
 
 
 def sigmoid(x, *, out=None):
@@ -210,9 +214,9 @@ def _by_form(approximate, exact, tanh):
 
 def softplus(x, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold. x: (*) -> (*)."""
-    return map_one(_softplus, x, out, (float(beta), float(threshold)))
+    return map_one(_softplus, x, out, (number_bits(beta), number_bits(threshold)))
 
 
 def softplus_backward(g, x, beta=1.0, threshold=20.0, *, out=None):
     """The gradient of softplus, g sigmoid(beta x), and g itself where beta x > threshold. g, x: (*) -> (*)."""
-    return map_two(_softplus_backward, g, x, ("g", "x"), out, (float(beta), float(threshold)))
+    return map_two(_softplus_backward, g, x, ("g", "x"), out, (number_bits(beta), number_bits(threshold)))

@@ -591,7 +591,7 @@ def erf(x):
 
 
 def normal_cdf(x):
-    """The probability that a standard normal number is below one float; the absolute error is that of numbers near 1."""
+    """The probability that a standard normal number is below one float; near 0 only its absolute error is small."""
     return _normal_cdf32(x) if _is_single(x) else _normal_cdf64(x)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_fr as torch
 from tinygrad_fr.autograd.binding import namespace
 from tinygrad_fr.kernels import reference
-from tinygrad_fr.ops import loss, pointwise
+from tinygrad_fr.ops import activation, loss, pointwise
 from tinygrad_fr.ops import matmul as matmul_ops
 
 from . import strategies as draws
@@ -466,6 +466,21 @@ UNARY = [
         integers="",
         params=drawn(negative_slope=(0.01, 0.3, 0.0)),
     ),
+    OpSpec("silu", reference.silu, integers="float", call=activation.silu),
+    OpSpec(
+        "gelu",
+        reference.gelu,
+        integers="float",
+        call=activation.gelu,
+        params=drawn(approximate=("none", "tanh")),
+    ),
+    OpSpec(
+        "softplus",
+        reference.softplus,
+        integers="float",
+        call=activation.softplus,
+        params=drawn(beta=(1.0, 0.5), threshold=(20.0, 1.01)),
+    ),
     OpSpec("exp", np.exp, integers="float"),
     OpSpec("log", np.log, inputs=(draws.positive,), integers="float"),
     OpSpec("log1p", np.log1p, inputs=(draws.positive,), integers="float"),
@@ -489,6 +504,7 @@ UNARY = [
         params=lambda draw, shapes: draw(st.sampled_from(({"min": -1}, {"max": 1}, {"min": -1, "max": 2}))),
     ),
     OpSpec("expm1", np.expm1, integers="float"),
+    OpSpec("erf", reference.erf, integers="float"),
     OpSpec("log1pexp", lambda x: np.logaddexp(x, 0), integers="float", call=pointwise.log1pexp),
     _constant("isnan", np.isnan, integers="bool"),
     _constant("isinf", np.isinf, integers="bool"),

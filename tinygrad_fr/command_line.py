@@ -330,7 +330,14 @@ def _linear_layers() -> None:
 def _activations() -> None:
     for function in (F.relu6, F.elu, F.selu, F.silu, F.softplus, F.logsigmoid, F.softsign, F.tanhshrink, F.hardtanh):
         _at_both_sizes(function)()
+    for form in ("none", "tanh"):
+        _at_both_sizes(lambda x, form=form: F.gelu(x, form))()
     F.step(torch.zeros(SMALL))
+
+
+def _exponentials() -> None:
+    for function in (torch.exp, torch.expm1, torch.log, torch.log1p, torch.erf):
+        _at_both_sizes(function)()
 
 
 def _softmax() -> None:
@@ -423,6 +430,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "sigmoid": _at_both_sizes(F.sigmoid),
     "tanh": _at_both_sizes(F.tanh),
     "other activations": _activations,
+    "exponentials and logarithms": _exponentials,
     "dropout": _at_both_sizes(F.dropout),
     "softmax": _softmax,
     "cross entropy": _cross_entropy,

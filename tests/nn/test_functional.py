@@ -74,6 +74,8 @@ DIFFERENTIABLE = {
     "elu": (F.elu, [draw(7)]),
     "selu": (F.selu, [draw(7)]),
     "silu": (F.silu, [draw(7)]),
+    "gelu": (F.gelu, [draw(7)]),
+    "gelu tanh": (lambda x: F.gelu(x, "tanh"), [draw(7)]),
     "softplus": (F.softplus, [draw(7)]),
     "logsigmoid": (F.logsigmoid, [draw(7)]),
     "softsign": (F.softsign, [draw(7)]),

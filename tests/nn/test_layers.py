@@ -190,6 +190,8 @@ MODULES = [
     (nn.ELU(0.3), lambda x: F.elu(x, 0.3)),
     (nn.SELU(), F.selu),
     (nn.SiLU(), F.silu),
+    (nn.GELU(), F.gelu),
+    (nn.GELU("tanh"), lambda x: F.gelu(x, approximate="tanh")),
     (nn.Hardtanh(-0.3, 2.0), lambda x: F.hardtanh(x, -0.3, 2.0)),
     (nn.Softplus(2.0, 3.0), lambda x: F.softplus(x, 2.0, 3.0)),
     (nn.Softsign(), F.softsign),
@@ -407,3 +409,10 @@ def test_parameters_as_a_vector():
     assert model.bias.tolist() == [4, 5]
     with pytest.raises(TypeError, match="list"):
         nn.utils.vector_to_parameters([1.0], model.parameters())
+
+
+def test_gelu_says_its_form_and_refuses_others():
+    assert repr(nn.GELU()) == "GELU(approximate='none')"
+    assert repr(nn.GELU(approximate="tanh")) == "GELU(approximate='tanh')"
+    with pytest.raises(RuntimeError, match="approximate argument must be either none or tanh, got 'erf'"):
+        nn.GELU("erf")(torch.zeros(2))

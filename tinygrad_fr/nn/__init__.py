@@ -3,6 +3,7 @@
 from . import functional, init, utils
 from .activation import (
     ELU,
+    GELU,
     SELU,
     Hardtanh,
     LeakyReLU,
@@ -40,6 +41,7 @@ from .parameter import Buffer, Parameter
 
 __all__ = [
     "ELU",
+    "GELU",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",

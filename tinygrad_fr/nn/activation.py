@@ -134,6 +134,20 @@ class Hardtanh(_MayBeInPlace):
         return [f"min_val={self.min_val}", f"max_val={self.max_val}"]
 
 
+class GELU(Module):
+    """input times the probability that a standard normal number is below it; ``approximate`` is 'none' or 'tanh'."""
+
+    def __init__(self, approximate: str = "none"):
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
 class Softplus(Module):
     """log(1 + exp(beta * input)) / beta, and input itself where beta * input > threshold."""
 

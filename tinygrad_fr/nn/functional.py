@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..ops import activation as _activation
 from ..ops import random as _random
-from ..ops.activation import sigmoid, step, tanh
+from ..ops.activation import gelu, sigmoid, silu, softplus, step, tanh
 from ..ops.checks import check_values
 from ..ops.creation import arange
 from ..ops.indexing import where
@@ -24,6 +24,7 @@ __all__ = [
     "cross_entropy",
     "dropout",
     "elu",
+    "gelu",
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
@@ -106,17 +107,6 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 def selu(input, inplace=False):
     """scale * elu(input, alpha) with the fixed numbers of self-normalising nets.  (*) -> (*)."""
     return _over(input, selu) if inplace else _SELU_SCALE * elu(input, _SELU_ALPHA)
-
-
-def silu(input, inplace=False):
-    """input * sigmoid(input), also called swish.  (*) -> (*)."""
-    return _over(input, silu) if inplace else input * sigmoid(input)
-
-
-def softplus(input, beta=1.0, threshold=20.0):
-    """log(1 + exp(beta * input)) / beta, and input itself where beta * input > threshold.  (*) -> (*)."""
-    scaled = input * beta
-    return where(scaled > threshold, input, log1pexp(scaled) / beta)
 
 
 def logsigmoid(input):

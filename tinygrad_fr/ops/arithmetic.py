@@ -1,12 +1,17 @@
 """Element-wise arithmetic, powers, exponentials and roots."""
 
+import math
+
 import numpy as np
 
+from .. import kernels as k
 from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, binary, op, unary
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor
+
+_ERF_SLOPE_AT_0 = 2 / math.sqrt(math.pi)
 
 # --- sums and products -------------------------------------------------------------------------------------------
 
@@ -362,10 +367,10 @@ def _(g, result):
 
 
 @public
-@unary()
-def exp(x, *, out=...):
+@unary(launches=True)
+def exp(x, *, out=None):
     """e to the power input.  (*) -> (*)."""
-    return np.exp(x, out=out)
+    return k.activation.exp(x, out=out)
 
 
 @exp.vjp(on_arrays=True)
@@ -374,10 +379,10 @@ def _(g, result):
 
 
 @public
-@unary()
-def log(x, *, out=...):
+@unary(launches=True)
+def log(x, *, out=None):
     """The natural logarithm.  (*) -> (*)."""
-    return np.log(x, out=out)
+    return k.activation.log(x, out=out)
 
 
 @log.vjp()
@@ -386,15 +391,27 @@ def _(g, x):
 
 
 @public
-@unary()
-def log1p(x, *, out=...):
+@unary(launches=True)
+def log1p(x, *, out=None):
     """log(1 + input), accurate near 0.  (*) -> (*)."""
-    return np.log1p(x, out=out)
+    return k.activation.log1p(x, out=out)
 
 
 @log1p.vjp()
 def _(g, x):
     return g / (x + 1)
+
+
+@public
+@unary(launches=True)
+def erf(x, *, out=None):
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to input.  (*) -> (*)."""
+    return k.activation.erf(x, out=out)
+
+
+@erf.vjp()
+def _(g, x):
+    return g * (_ERF_SLOPE_AT_0 * exp(-square(x)))
 
 
 @public

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import binary, unary
 from .activation import sigmoid
@@ -9,10 +10,10 @@ from .arithmetic import exp
 
 
 @public
-@unary()
-def expm1(x, *, out=...):
+@unary(launches=True)
+def expm1(x, *, out=None):
     """exp(input) - 1, accurate near 0.  (*) -> (*)."""
-    return np.expm1(x, out=out)
+    return k.activation.expm1(x, out=out)
 
 
 @expm1.vjp()
@@ -20,10 +21,10 @@ def _(g, x):
     return g * exp(x)
 
 
-@unary()
-def log1pexp(x, *, out=...):
+@unary(launches=True)
+def log1pexp(x, *, out=None):
     """log(1 + exp(input)), without overflow.  (*) -> (*)."""
-    return np.logaddexp(x, 0, out=out)
+    return k.activation.log1pexp(x, out=out)
 
 
 @log1pexp.vjp()
