@@ -42,7 +42,7 @@ class _Copies:
             return False
         if self._last[source.root] != place or source in self._kept:
             return False
-        if source.array.strides != copy.array.strides or source.array.dtype != copy.array.dtype:
+        if source.layout.strides != copy.layout.strides or source.layout.dtype != copy.layout.dtype:
             return False
         self._instead[copy] = source
         self._last[source] = max(self._last.get(copy, place), place)

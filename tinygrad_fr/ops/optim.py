@@ -7,6 +7,7 @@ rate and its like, and the counts of steps.
 from .. import kernels as k
 from ..autograd.dispatch import op
 from ..autograd.inplace import write_each
+from ..autograd.mode import thread
 from ..autograd.tensor import Tensor
 
 
@@ -49,6 +50,9 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     """Forget the gradient of a leaf, or set it to 0 outside any graph."""
     if set_to_none or parameter.grad is None:
         parameter.grad = None
+        recorder = thread.mode.recorder
+        if recorder is not None:
+            recorder.cleared(parameter)
     else:
         parameter.grad = parameter.grad.detach()
         parameter.grad.zero_()
