@@ -1,5 +1,6 @@
 """A recorded call as something to replay: its recipe, and instances of it, each with arrays of its own."""
 
+import functools
 import sys
 from typing import Any
 
@@ -48,9 +49,18 @@ class Recipe:
         self.bumps: list[list[int]] = []
         self._instances: list[Instance] = []
 
+    def lists_of_calls(self) -> list[list[Call]]:
+        """The calls of the forward, and those of each backward."""
+        return [self.forward, *[backward.calls for backward in self.backwards]]
+
     def calls(self) -> list[Call]:
         """All calls, those of the backwards after those of the forward."""
-        return [*self.forward, *[call for backward in self.backwards for call in backward.calls]]
+        return [call for calls in self.lists_of_calls() for call in calls]
+
+    def kept(self) -> list[Value]:
+        """The gradients that are left on leaves, or handed to the engine."""
+        left = [value for _, value in self.grads if value is not None]
+        return left + [each for backward in self.backwards for each in backward.gradients if each is not None]
 
     def number_arguments(self, arguments: list[Tensor]) -> None:
         """Name leaves that are arguments by their numbers, for at a replay they will be other tensors."""
@@ -61,8 +71,7 @@ class Recipe:
 
     def prepare(self) -> None:
         """Plan the memory, now that everything is known."""
-        kept = [value for _, value in self.grads if value is not None]
-        kept += [each for backward in self.backwards for each in backward.gradients if each is not None]
+        kept = self.kept()
         self.owned = {each.root for each in kept if each.is_made and each.root.constant is None}
         self.written = {each.root for call in self.calls() for each in call.writes}
         later = [call for backward in self.backwards for call in backward.calls]
@@ -95,11 +104,14 @@ class Recipe:
     def instance(self) -> "Instance":
         """An instance that nobody else holds; a new one where there is none."""
         for each in self._instances:
-            if each.is_idle():
+            if sys.getrefcount(each) == _UNHELD and each.lends_nothing():
                 return each
         made = Instance(self)
         self._instances.append(made)
         return made
+
+
+_UNHELD = 3  # references to an instance: the list of them, the loop over it, the call that counts
 
 
 def _with_bases(value: Value) -> list[Value]:
@@ -165,13 +177,11 @@ class Instance:
         self._bumps = recipe.bumps
         self._references = self._references_now()
 
-    def is_idle(self) -> bool:
-        """Whether nobody holds this instance or one of the arrays that it lent.
+    def lends_nothing(self) -> bool:
+        """Whether nobody holds one of the arrays that this instance lent.
 
         That a leaf still has its last gradient does not count where the next replay replaces it anyway.
         """
-        if sys.getrefcount(self) > 4:  # the list, the loop over it, this method and its argument
-            return False
         references = self._references_now()
         if references == self._references:
             return True
@@ -204,7 +214,7 @@ class Instance:
         for argument in self._arguments:
             argument.attach(bound)
         for program in bound.programs:
-            program.before_complaint = self._show_arguments
+            program.before_complaint = functools.partial(_show, self._arguments)  # which does not hold the instance
 
     def run_backward(self, backward: Backward, seeds: list[np.ndarray | None]) -> list[np.ndarray | None]:
         """The gradients, from those of the results that are used; arrays of their own until they are let go of."""
@@ -242,10 +252,11 @@ class Instance:
             own.append(each if each is None or (lent and not taken) else each.copy())
         return own
 
-    def _show_arguments(self) -> None:
-        """Copy the arguments to where the kernels were bound to them, for a complaint to look at."""
-        for argument in self._arguments:
-            argument.show()
+
+def _show(arguments: list["_Argument"]) -> None:
+    """Copy the arguments to where the kernels were bound to them, for a complaint to look at."""
+    for argument in arguments:
+        argument.show()
 
 
 def _tensor(leaf: Any, tensors: list[Tensor]) -> Tensor:

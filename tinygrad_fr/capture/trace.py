@@ -85,7 +85,7 @@ class Call:
 
     def reads(self) -> Iterator[Value]:
         """The values among the inputs."""
-        return values_in(self.inputs)
+        return values_in((*self.inputs, *self.params.values()))
 
     def makes(self) -> Iterator[Value]:
         """The outputs whose memory this call fills."""

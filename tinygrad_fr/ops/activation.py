@@ -44,7 +44,7 @@ def _(g, result):
 
 
 @public
-@unary("arithmetic")
+@unary("arithmetic", launches=True)
 def relu(x, *, out=None):
     """max(input, 0); the derivative at 0 is 0.  (*) -> (*)."""
     if x.dtype.kind == "b":
@@ -58,8 +58,8 @@ def _(g, result):
 
 
 @relu.backward
-def _(g, result):
-    return k.activation.relu_backward(g, result)
+def _(g, result, out=None):
+    return k.activation.relu_backward(g, result, out=out)
 
 
 @unary()

@@ -11,13 +11,13 @@ from ..autograd.mode import thread
 from ..autograd.tensor import Tensor
 
 
-@op
+@op(launches=True)
 def _sgd(p, g, velocity, hyper, *, nesterov, first, maximize, launch):
     """Each p after one step of gradient descent; its velocity changes with it."""
     k.optim.sgd(p, g, velocity, hyper, nesterov=nesterov, first=first, maximize=maximize, launch=launch)
 
 
-@op
+@op(launches=True)
 def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad, maximize, launch):
     """Each p after one step of Adam; its averages and its count change with it."""
     k.optim.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize, launch=launch)
