@@ -75,17 +75,16 @@ def training_step(batch: int, widths: tuple[int, ...]) -> list[Kernel]:
 
 
 def prepare(floors: Floors, threads: int) -> Callable[[], Times]:
-    """A function that measures the machine and gives the floor of each case, and what was measured, in seconds."""
+    """A function that measures the machine with so many threads and gives the floors."""
     machine.measure(threads)  # compiles
+    return lambda: turn(floors, machine.measure(threads))
 
-    def turn() -> Times:
-        now = machine.measure(threads)
-        times = {case: sum(kernel.seconds(now) for kernel in kernels) for case, kernels in floors.items()}
-        times[_FLOP] = 1 / now.flops
-        times.update({f"{_BYTE}{size}": 1 / rate for size, rate in now.copied.items()})
-        return times
 
-    return turn
+def turn(floors: Floors, now: machine.Machine) -> Times:
+    """The floor of each case on this machine, and what was measured of it, in seconds."""
+    times = {case: sum(kernel.seconds(now) for kernel in kernels) for case, kernels in floors.items()}
+    times[_FLOP] = 1 / now.flops
+    return {**times, **{f"{_BYTE}{size}": 1 / rate for size, rate in now.copied.items()}}
 
 
 # --- in the process that asked -----------------------------------------------------------------------------------

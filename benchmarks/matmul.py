@@ -33,29 +33,30 @@ Sizes = tuple[int, int, int]  # m, k, n
 def cases(library: str) -> dict[str, Callable[[], Any]]:
     """Each product, into an array that is there (JAX gives a new one)."""
     product = _PRODUCTS[library]()
-    return {name: product(x, y) for name, (x, y) in {**_squares(), **_of_a_layer(), **_of_nets()}.items()}
+    return {case: product(*_factors(case)) for case in _names()}
 
 
-Factors = dict[str, tuple[np.ndarray, np.ndarray]]
+def _names() -> list[str]:
+    """All cases; those that are square and of a net stand among the squares."""
+    return list(dict.fromkeys([*_squares(), *_of_a_layer(), *_of_nets()]))
 
 
-def _squares() -> Factors:
-    return {_name(size, size, size): (_draw(size, size), _draw(size, size)) for size in SQUARES}
+def _squares() -> list[str]:
+    return [_name(size, size, size) for size in SQUARES]
 
 
-def _of_a_layer() -> Factors:
+def _of_a_layer() -> list[str]:
     n, inputs, outputs = LAYER
-    x, w, g = _draw(n, inputs), _draw(outputs, inputs), _draw(n, outputs)
-    return {
-        f"{_name(n, inputs, outputs)} (x @ w.T)": (x, w.T),
-        f"{_name(n, outputs, inputs)} (g @ w)": (g, w),
-        f"{_name(inputs, n, outputs)} (x.T @ g)": (x.T, g),
-        f"{_name(outputs, n, inputs)} (g.T @ x)": (g.T, x),
-    }
+    return [
+        f"{_name(n, inputs, outputs)} (x @ w.T)",
+        f"{_name(n, outputs, inputs)} (g @ w)",
+        f"{_name(inputs, n, outputs)} (x.T @ g)",
+        f"{_name(outputs, n, inputs)} (g.T @ x)",
+    ]
 
 
-def _of_nets() -> Factors:
-    return {_name(m, k, n): (_draw(m, k), _draw(k, n)) for m, n, k in every(OUTER, OUTER, INNER)}
+def _of_nets() -> list[str]:
+    return [_name(m, k, n) for m, n, k in every(OUTER, OUTER, INNER)]
 
 
 def _name(m: int, k: int, n: int) -> str:
@@ -68,15 +69,24 @@ def _sizes(case: str) -> Sizes:
     return m, k, n
 
 
+def _factors(case: str) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays of a case, in the layout that its name says."""
+    m, k, n = _sizes(case)
+    left, _, right = case.partition(" @ ")
+    x = _draw(k, m).T if left.endswith(".T") else _draw(m, k)
+    y = _draw(n, k).T if right.endswith(".T)") else _draw(k, n)
+    return x, y
+
+
 def _draw(rows: int, columns: int) -> np.ndarray:
-    return np.random.default_rng(rows * columns).standard_normal((rows, columns), np.float32)
+    return np.random.default_rng(rows + 1000 * columns).standard_normal((rows, columns), np.float32)
 
 
 def floors() -> Any:
     """One kernel a case."""
     from . import floor
 
-    return {case: [floor.product(*_sizes(case))] for case in {**_squares(), **_of_a_layer(), **_of_nets()}}
+    return {case: [floor.product(*_sizes(case))] for case in _names()}
 
 
 def more_rows(rows: list[Row], measured: Results) -> list[Row]:
@@ -141,7 +151,7 @@ def show(rows: list[Row], markdown: bool) -> str:
     shares = shares_of_peak(rows)
     best = [row for row in rows if not row["case"].endswith(ONE_THREAD) and row["library"] != FLOOR]
     of_nets = [row for row in best if _is_of_a_net(row["case"]) and row["library"] in (OURS, *IN_GRID)]
-    others = [row for row in best if row["case"] in _squares() or "(" in row["case"]]
+    others = [row for row in best if row["case"] in (*_squares(), *_of_a_layer())]
     peers = [label for label in dict.fromkeys(row["library"] for row in of_nets) if label != OURS]
     found = [results.lay_out(_with_shares(others, shares), markdown)]
     notes = ["our time"] + ([f"that of {' / '.join(peers)} over it"] if peers else [])
@@ -244,8 +254,8 @@ def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
     best = [row for row in rows if not row["case"].endswith(ONE_THREAD)]
     maps = _maps(rows)
     figure = Figure(figsize=(11.5, 4.2 + 2.9 * len(maps)), layout="constrained")
-    parts: Any = figure.subfigures(1 + len(maps), 1, height_ratios=[3.6, *[2.9] * len(maps)])
-    top, *below = parts
+    heights = [3.6, *[2.9] * len(maps)]
+    top, *below = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).ravel()
     left, right = top.subplots(1, 2).ravel()
     _draw_squares(left, [row for row in best if row["case"] in _squares()])
     _draw_layer(right, [row for row in best if "(" in row["case"]])

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ._jit import inlined, kernel
+from ._launch import launch, not_in_a_program
 from ._layout import FLOAT32, FLOAT64, plain
 from ._threads import pool_for, spread
 from .simd import address, array_at, flush_subnormals, restore_subnormals
@@ -285,7 +286,10 @@ class _Part:
             g = gradients[place]
             if g.shape != self.shapes[i] or g.dtype is not self.dtype:
                 raise _mismatch("the gradient", g, self.shapes[i], self.dtype)
-            flat.append((g if g.flags.carray else plain(g)).ravel())
+            if not g.flags.carray:
+                not_in_a_program("gradients whose elements do not follow one another")
+                g = plain(g)
+            flat.append(g.ravel())
             _enter_gradient(self.table, i, flat[-1])
         return flat
 
@@ -309,9 +313,11 @@ class Launch:
             self._arrays, self._identities = [list(column) for column in (*columns, steps)], identities
         alive = [part.enter_gradients(gradients) for part in self._parts]
         for part in self._parts:
+            if part.copies:
+                not_in_a_program("parameters or states whose elements do not follow one another")
             for x, copy in part.copies:
                 copy[...] = x
-            update(pool_for(part.size, _PARALLEL_SIZE), part.table, _LIKE[part.dtype], *numbers)
+            launch(update, pool_for(part.size, _PARALLEL_SIZE), part.table, _LIKE[part.dtype], *numbers)
             for x, copy in part.copies:
                 x[...] = copy
         del alive

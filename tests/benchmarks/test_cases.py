@@ -2,6 +2,7 @@
 
 import gzip
 import importlib
+import os
 import pkgutil
 import struct
 
@@ -9,8 +10,23 @@ import numpy as np
 import pytest
 
 import benchmarks
-from benchmarks import NAMES, activations, by_hand, data, epoch, libraries, matmul, mlp, optim, overhead, softmax_ce
+from benchmarks import (
+    NAMES,
+    activations,
+    by_hand,
+    data,
+    epoch,
+    libraries,
+    matmul,
+    memory,
+    mlp,
+    optim,
+    overhead,
+    scaling,
+    softmax_ce,
+)
 from benchmarks import startup as startup_benchmark
+from benchmarks.libraries import COMPILED, FLOOR, OURS
 
 MODULES = {name: importlib.import_module(f"benchmarks.{name}") for name in NAMES}
 
@@ -20,12 +36,16 @@ def small(monkeypatch):
     """Sizes that take no time, rates at which a step shows, and a little learnable data."""
     monkeypatch.setattr(matmul, "LAYER", (4, 9, 5))
     monkeypatch.setattr(matmul, "SQUARES", (3, 8))
+    monkeypatch.setattr(matmul, "OUTER", (1, 3))
+    monkeypatch.setattr(matmul, "INNER", (2, 3))
     monkeypatch.setattr(activations, "SIZES", (7, 40))
     monkeypatch.setattr(softmax_ce, "SIZES", ((5, 3), (4, 20)))
     monkeypatch.setattr(optim, "SHAPES", {"two arrays": [(3, 4), (5,)]})
     monkeypatch.setattr(optim, "LR", 0.01)
     monkeypatch.setattr(mlp, "NETS", ((16, 8), (12, 1)))
     monkeypatch.setattr(mlp, "LR", 0.01)
+    monkeypatch.setattr(scaling, "SWEEPS", {"batch": (1, 5), "width": (4, 6), "depth": (1, 3)})
+    monkeypatch.setattr(scaling, "WITH_MEMORY", ("width 6",))
     monkeypatch.setattr(epoch, "HIDDEN", 16)
     monkeypatch.setattr(epoch, "LR", 0.01)
     monkeypatch.setattr(data, "training_images", few_images)
@@ -42,7 +62,8 @@ def few_images():
 
 
 def installed(module):
-    return libraries.installed(module.LIBRARIES)
+    """The labels whose functions can be called here. PyTorch's compiler takes half a minute; the floor has none."""
+    return [label for label in libraries.installed(module.LIBRARIES) if label not in ("torch compiled", FLOOR)]
 
 
 def values(result):
@@ -97,6 +118,8 @@ def test_every_case_of_a_library_is_one_of_ours(name):
     assert ours
     for library in installed(module):
         assert set(module.cases(library)) <= ours
+    if FLOOR in module.LIBRARIES:
+        assert set(module.floors()) <= ours
 
 
 # --- the same results --------------------------------------------------------------------------------------------
@@ -104,15 +127,17 @@ def test_every_case_of_a_library_is_one_of_ours(name):
 
 def test_matmul_multiplies():
     assert_all_agree(matmul, of_numpy(matmul))
-    case, run = next(iter(matmul.cases("numpy").items()))
-    assert case == "4x9x5"
-    assert run().shape == (4, 5)
-
-
-def test_matmul_names_its_sizes_and_layouts():
-    for case, run in matmul.cases(libraries.OURS).items():
+    for case, run in matmul.cases("numpy").items():
         rows, _, columns = map(int, case.split()[0].split("x"))
         assert run().shape == (rows, columns)
+
+
+def test_matmul_has_squares_a_layer_and_the_shapes_of_nets():
+    assert list(matmul.cases(OURS)) == [
+        *("3x3x3", "8x8x8"),
+        *("4x9x5 (x @ w.T)", "4x5x9 (g @ w)", "9x4x5 (x.T @ g)", "5x4x9 (g.T @ x)"),
+        *("1x2x1", "1x3x1", "1x2x3", "1x3x3", "3x2x1", "3x3x1", "3x2x3"),
+    ]
 
 
 def test_activations_are_what_they_are_called():
@@ -153,14 +178,14 @@ def test_the_net_has_the_same_losses_everywhere():
     assert_all_agree(mlp, of_numpy(mlp, calls=4), calls=4, without=("scikit-learn",), rtol=1e-3)
 
 
-@pytest.mark.parametrize("library", [each for each in mlp.LIBRARIES if libraries.BY_LABEL[each].is_installed])
+@pytest.mark.parametrize("library", installed(mlp))
 def test_a_training_step_lowers_the_loss(library):
     for run in mlp.cases(library).values():
         losses = [float(values(run())[0]) for _ in range(20)]
         assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("library", [each for each in epoch.LIBRARIES if libraries.BY_LABEL[each].is_installed])
+@pytest.mark.parametrize("library", installed(epoch))
 def test_an_epoch_learns_and_the_loader_gives_every_batch(library):
     train, *loaders = epoch.cases(library).items()
     assert train[0] == "few images"
@@ -176,10 +201,60 @@ def test_the_libraries_with_a_loader_are_timed_loading():
     assert {len(epoch.cases(each)) for each in (libraries.OURS, "numpy")} == {2}
 
 
-@pytest.mark.parametrize("library", [each for each in overhead.LIBRARIES if libraries.BY_LABEL[each].is_installed])
+@pytest.mark.parametrize("library", installed(overhead))
 def test_small_ops_run(library):
     for run in overhead.cases(library).values():
         run()
+
+
+def test_the_compiled_step_of_a_tiny_net_stands_among_the_small_ops():
+    assert list(overhead.cases(COMPILED)) == [overhead.STEP]
+
+
+def test_scaling_changes_one_size_at_a_time():
+    assert scaling.nets() == {
+        "batch 1": (1, (784, 128, 10)),
+        "batch 5": (5, (784, 128, 10)),
+        "width 4": (64, (784, 4, 10)),
+        "width 6": (64, (784, 6, 10)),
+        "depth 1": (64, (784, 128, 10)),
+        "depth 3": (64, (784, 128, 128, 128, 10)),
+    }
+
+
+@pytest.mark.parametrize("library", [label for label in installed(scaling) if label != OURS])
+def test_deep_nets_have_the_same_losses_everywhere(library):
+    for net in ((3, (7, 5, 4, 6)), (64, (784, 8, 8, 8, 10))):
+        ours, other = mlp.step(OURS, *net), mlp.step(library, *net)
+        for _ in range(5):
+            assert float(values(other())[0]) == pytest.approx(float(values(ours())[0]), rel=1e-3)
+
+
+# --- memory ------------------------------------------------------------------------------------------------------
+
+
+def test_memory_grows_with_the_net():
+    small, large = (memory.growth(OURS, 8, (100, width, 10)) for width in (10, 30_000))
+    parameters = 4 * 30_000 * 111
+    assert small < 20e6
+    assert large > 3 * parameters  # with their gradients and two averages they are four; some memory is used again
+
+
+def test_memory_that_cannot_be_measured_is_an_error(capfd):
+    with pytest.raises(RuntimeError, match="memory of tinygrad_fr"):
+        memory.growth(OURS, -1, (3, 4, 2))
+    assert "Error" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="this system does not forget a peak")
+def test_the_peak_is_that_since_it_was_forgotten():
+    def peak_with(array):
+        assert memory.peak() > array.nbytes
+        return memory.peak()
+
+    large = peak_with(np.ones(100_000_000, np.uint8))
+    memory.forget_peak()
+    assert memory.peak() < large
 
 
 # --- fresh processes ---------------------------------------------------------------------------------------------

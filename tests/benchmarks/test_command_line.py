@@ -1,5 +1,6 @@
 """Arguments, and the files that are written; what is refused is refused before anything is measured."""
 
+import importlib
 import importlib.util
 import json
 import subprocess
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import NAMES, command_line, harness, libraries
-from benchmarks.libraries import Library
+from benchmarks import NAMES, command_line, data, floor, harness, libraries, machine, memory, scaling
+from benchmarks.libraries import FLOOR, Library
 
 from .test_harness import KEYS, MEASURED, ROOT
 
@@ -47,11 +48,40 @@ def test_bad_arguments_show_the_usage(capsys, quick, arguments):
     assert quick == []
 
 
+@pytest.mark.parametrize("markdown", [[], ["--markdown"]])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_known(quick, only_torch_is_missing, name):
-    assert command_line.main([name, "--rounds", "2"]) == 0
-    assert quick[0][0] == name
-    assert quick[0][3] == 2
+def test_every_name_is_measured_shown_drawn_and_written(
+    capsys, monkeypatch, only_torch_is_missing, tmp_path, name, markdown
+):
+    asked = []
+
+    def measure(*arguments):
+        asked.append(arguments)
+        return made_up(*arguments), 2
+
+    monkeypatch.setattr(harness, "measure", measure)
+    monkeypatch.setenv("TINYGRAD_FR_DATA", str(tmp_path))
+    monkeypatch.setattr(data, "COUNT", 200)
+    monkeypatch.setattr(memory, "growth", lambda library, batch, widths: len(library) * 1_000_000)
+    file, figure = tmp_path / "results.json", tmp_path / "figure.png"
+    assert command_line.main([name, "--rounds", "2", "--json", str(file), "--plot", str(figure), *markdown]) == 0
+    assert asked[0][0] == name
+    assert asked[0][3] == 2
+    rows = json.loads(file.read_text(encoding="utf-8"))
+    assert rows
+    assert all([key for key in row if key != scaling.MEMORY] == KEYS for row in rows)
+    assert figure.stat().st_size > 0
+    assert ("|---|" in capsys.readouterr().out) == bool(markdown)
+
+
+def made_up(name, labels, threads, rounds):
+    """Results for all cases of a benchmark, where these are known without its libraries."""
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    cases = list(benchmark.floors()) if FLOOR in labels else ["small", "large"]
+    results = {(label, count): dict.fromkeys(cases, 1e-3 / count) for label in labels for count in threads}
+    for count in threads if FLOOR in labels else ():
+        results[FLOOR, count] = floor.turn(benchmark.floors(), machine.Machine(count * 1e12, {1024: 1e11}))
+    return results
 
 
 def test_a_figure_needs_a_format_that_is_known(capsys, quick, tmp_path):
@@ -99,24 +129,24 @@ def test_a_library_that_is_not_installed_is_named(capsys, quick, only_torch_is_m
 
 def test_missing_libraries_are_left_out_and_said(capsys, quick, only_torch_is_missing):
     command_line.main(["mlp"])
-    assert quick[0][1] == ["tinygrad_fr", "numpy", "jax", "scikit-learn"]
-    assert "left out: torch, torch fused (pip install torch)" in capsys.readouterr().err
+    assert quick[0][1] == ["tinygrad_fr", "tinygrad_fr compiled", "numpy", "jax", "scikit-learn", "floor"]
+    assert "left out: torch, torch fused, torch compiled (pip install torch)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("wanted", "labels"),
     [
-        (["numpy"], ["tinygrad_fr", "numpy"]),
-        (["tinygrad_fr"], ["tinygrad_fr"]),
-        (["torch fused"], ["tinygrad_fr", "torch fused"]),
-        (["torch"], ["tinygrad_fr", "torch"]),
-        (["sklearn", "jax"], ["tinygrad_fr", "jax", "scikit-learn"]),
+        (["numpy"], ["numpy"]),
+        (["tinygrad_fr"], []),
+        (["torch fused"], ["torch fused"]),
+        (["torch"], ["torch"]),
+        (["sklearn", "jax"], ["jax", "scikit-learn"]),
     ],
 )
 def test_libraries_are_chosen_by_name(monkeypatch, wanted, labels):
     monkeypatch.setattr(Library, "is_installed", property(lambda self: True))
-    mlp = ("tinygrad_fr", "numpy", "torch", "torch fused", "jax", "scikit-learn")
-    assert libraries.select(mlp, wanted) == labels
+    mlp = ("tinygrad_fr", "tinygrad_fr compiled", "numpy", "torch", "torch fused", "jax", "scikit-learn", "floor")
+    assert libraries.select(mlp, wanted) == ["tinygrad_fr", "tinygrad_fr compiled", *labels, "floor"]
 
 
 def test_files_are_written(capsys, quick, only_torch_is_missing, tmp_path):

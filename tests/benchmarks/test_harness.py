@@ -63,12 +63,12 @@ def test_ratios_have_two_digits(ratio, text):
 
 def test_tables():
     rows = results.rows("made up", MEASURED)
-    assert results.table(rows).splitlines() == [
+    assert results.show(rows, markdown=False).splitlines() == [
         "       tinygrad_fr            torch      torch fused",
         "small      2.00 µs  1.00 µs (0.50x)                 ",
         "large      2.00 ms   6.00 ms (3.0x)  1.00 ms (0.50x)",
     ]
-    assert results.markdown(rows).splitlines() == [
+    assert results.show(rows, markdown=True).splitlines() == [
         "|  | tinygrad_fr | torch | torch fused |",
         "|---|---:|---:|---:|",
         "| small | 2.00 µs | 1.00 µs (0.50x) |  |",
@@ -78,23 +78,58 @@ def test_tables():
 
 def test_a_case_with_a_bar_in_its_name_stays_one_column():
     rows = [{**row, "case": "a | b"} for row in results.rows("made up", MEASURED)]
-    assert r"| a \| b |" in results.markdown(rows)
+    assert r"| a \| b |" in results.show(rows, markdown=True)
+
+
+WITH_FLOOR = {
+    ("tinygrad_fr", 1): {"step": 4e-3, "loading": 3e-3},
+    ("tinygrad_fr compiled", 1): {"step": 2e-3},
+    ("torch", 1): {"step": 8e-3},
+    ("floor", 1): {"step": 1e-3, "something else": 1.0},
+}
+
+
+def test_others_stand_beside_both_of_ours_and_all_beside_the_floor():
+    shown = results.show(results.rows("made up", WITH_FLOOR), markdown=False)
+    assert [line.rstrip() for line in shown.splitlines()] == [
+        "         tinygrad_fr  tinygrad_fr compiled                  torch                    floor",
+        "step         4.00 ms       2.00 ms (0.50x)  8.00 ms (2.0x / 4.0x)  1.00 ms (0.25x / 0.50x)",
+        "loading      3.00 ms",
+        "",
+        "Times the floor:",
+        "",
+        "      tinygrad_fr  tinygrad_fr compiled  torch",
+        "step         4.0x                  2.0x   8.0x",
+    ]
 
 
 # --- one process -------------------------------------------------------------------------------------------------
 
 
-def test_serve_answers_each_line_and_keeps_what_libraries_print_out_of_it(monkeypatch):
-    monkeypatch.setattr(harness, "WARM_UP_S", 0)
-    monkeypatch.setattr(harness, "CASE_S", 0)
+def answers(monkeypatch, prepare):
+    """What a process answers that is asked for two turns."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n"))
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    answers = sys.stdout
-    harness.serve({"one": lambda: print("noise"), "two": lambda: None})
-    ready, *turns = answers.getvalue().splitlines()
+    written = sys.stdout
+    harness.serve(prepare)
+    return list(map(json.loads, written.getvalue().splitlines()))
+
+
+def test_serve_answers_each_line_and_keeps_what_libraries_print_out_of_it(monkeypatch):
+    cases = {"one": lambda: print("noise"), "two": lambda: None}
+    no_time = harness.Pace(timing=0, case=0, warm_up=0)
+    ready, *turns = answers(monkeypatch, lambda: harness.timer(cases, no_time))
     assert ready == "ready"
-    assert [set(json.loads(turn)) for turn in turns] == [{"one", "two"}] * 2
+    assert [set(turn) for turn in turns] == [{"one", "two"}] * 2
+
+
+def test_what_is_unavailable_says_why_and_ends(monkeypatch):
+    def prepare():
+        print("noise")
+        raise harness.Unavailable("no compiler")
+
+    assert answers(monkeypatch, prepare) == [{"unavailable": "no compiler"}]
 
 
 @pytest.mark.parametrize(
@@ -123,12 +158,15 @@ def test_warming_up_ends(monkeypatch, first, later, calls):
 
 def test_a_turn_is_planned_by_the_last(monkeypatch):
     planned = []
-    monkeypatch.setattr(harness, "warm_up", lambda run: 5.0)
+    monkeypatch.setattr(harness, "warm_up", lambda run, seconds: 5.0)
     monkeypatch.setattr(harness, "best_time", lambda run, plan: planned.append(plan) or 0.001)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n"))
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    harness.serve({"case": lambda: None})
+    turn = harness.timer({"case": lambda: None})
+    assert [turn(), turn()] == [{"case": 0.001}] * 2
     assert planned == [Plan(1, 1), Plan(6, 20)]
+
+
+def test_a_benchmark_may_be_in_a_hurry():
+    assert harness.plan(0.001, harness.Pace(timing=0.002, case=0.01)) == Plan(5, 2)
 
 
 def test_the_first_timing_does_not_count_where_there_are_others(monkeypatch):
@@ -145,12 +183,14 @@ class FakeServer:
 
     log: list[str] = []  # noqa: RUF012
     times = iter(())
+    reasons: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, name, label, threads):
         self.described = f"{label} {threads}"
 
     def wait_until_ready(self):
         self.log.append(f"ready {self.described}")
+        return self.reasons.get(self.described, "")
 
     def turn(self):
         self.log.append(self.described)
@@ -162,7 +202,7 @@ class FakeServer:
 
 @pytest.fixture
 def fake(monkeypatch):
-    FakeServer.log = []
+    FakeServer.log, FakeServer.reasons = [], {}
     monkeypatch.setattr(harness, "Server", FakeServer)
     monkeypatch.setattr(harness, "PAUSE_S", 0)
     return FakeServer
@@ -174,6 +214,15 @@ def test_libraries_take_turns_and_the_median_counts(fake):
     assert rounds == 3
     assert medians == {("a", 1): {"case": 2.0}, ("b", 1): {"case": 20.0}}
     assert fake.log == ["ready a 1", "ready b 1", *["a 1", "b 1"] * 3, "stop b 1", "stop a 1"]
+
+
+def test_what_is_unavailable_is_left_out_and_said(fake, capsys):
+    fake.times = iter([1.0, 2.0])
+    fake.reasons = {"b 1": "no compiler"}
+    medians, _ = harness.measure("made up", ["a", "b"], (1, 2), 1)
+    assert list(medians) == [("a", 1), ("a", 2)]
+    assert "ready b 2" not in fake.log
+    assert "left out: b: no compiler" in capsys.readouterr().err
 
 
 def test_slow_benchmarks_take_fewer_rounds_unless_asked_for(fake, monkeypatch):

@@ -69,8 +69,7 @@ def test_bars_stand_in_groups():
 
 
 def test_the_caption_says_when_where_and_what():
-    labels = libraries.installed(["tinygrad_fr", "numpy"])
-    text = "\n".join(about.lines(labels, (1, 2), 9))
+    text = "\n".join(about.lines({("tinygrad_fr", 1): {}, ("numpy", 1): {}}, (1, 2), 9))
     for part in (
         processor_name(),
         "1 and 2 threads",
@@ -83,5 +82,5 @@ def test_the_caption_says_when_where_and_what():
 
 
 def test_every_library_has_a_colour_of_its_own():
-    assert set(plot._COLOURS) == set(libraries.BY_LABEL)
-    assert len(set(plot._COLOURS.values())) == len(libraries.BY_LABEL)
+    assert set(plot.COLOURS) == set(libraries.BY_LABEL)
+    assert len(set(plot.COLOURS.values())) == len(libraries.BY_LABEL)

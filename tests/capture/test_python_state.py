@@ -500,19 +500,14 @@ def the_name_of_an_attribute_in_a_variable():
 
 @reads
 def an_import_inside():
-    import math
-
-    before = math.tau
+    globals()["_scale_by_import"] = 1.0
 
     def function(x):
-        from math import tau
+        from . import test_python_state as here
 
-        return x * tau
+        return x * here._scale_by_import
 
-    def change(i):
-        math.tau = before * i if i < CHANGED[-1] else before
-
-    return function, change
+    return function, lambda i: globals().update(_scale_by_import=float(i))
 
 
 @reads

@@ -379,7 +379,10 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
         if before._version is not None:
             before._version[0] += 1
     if leaf._extra is not None:
-        for hook in tuple(leaf._extra.get("post_hooks", {}).values()):
+        post_hooks = tuple(leaf._extra.get("post_hooks", {}).values())
+        if post_hooks and thread.mode.recorder is not None:
+            thread.mode.recorder.hooked()
+        for hook in post_hooks:
             hook(leaf)
 
 

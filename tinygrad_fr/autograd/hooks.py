@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .mode import thread
 from .tensor import Tensor
 
 _next_key = itertools.count().__next__
@@ -80,6 +81,9 @@ def extra(tensor: Tensor) -> dict[str, Any]:
 
 def run(hooks: dict[Any, Any] | None, g: Any) -> Any:
     """The gradient after every hook has seen, and perhaps replaced, it."""
+    recorder = thread.mode.recorder
+    if hooks and recorder is not None:
+        recorder.hooked()
     for hook in tuple(hooks.values()) if hooks else ():
         replaced = hook(g)
         if replaced is not None:

@@ -20,6 +20,12 @@ class Recorder:
     def constant(self, array: np.ndarray) -> None:
         """``array`` was made of numbers of the program, not of other tensors."""
 
+    def hooked(self) -> None:
+        """Functions of the user's are called with a gradient."""
+
+    def cleared(self, leaf: Any) -> None:
+        """The gradient of ``leaf`` was taken away."""
+
     def read(self, how: str) -> None:
         """Values leave the tensors, or come in, in a way that no op call shows: ``how``."""
 

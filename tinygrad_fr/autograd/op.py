@@ -17,6 +17,7 @@ from .node import Node
 from .tensor import Tensor, wrap
 
 RESULT = "result"
+_OPTIONS = ("out", "mask")  # arguments of a fused backward that are not saved
 
 
 class Rule:
@@ -26,7 +27,7 @@ class Rule:
 
     def __init__(self, function: Callable[..., Any], on_arrays: bool):
         self.function = function
-        self.names = tuple(name for name in inspect.signature(function).parameters if name != "out")[1:]
+        self.names = tuple(name for name in inspect.signature(function).parameters if name not in _OPTIONS)[1:]
         self.on_arrays = on_arrays
         self.places: tuple[int, ...] = ()
 
@@ -63,6 +64,11 @@ class Op:
         self.kind = kind  # 'arithmetic', 'float', 'compare', or '' where the op takes its inputs as they are
         self.view = view  # the result shares memory with the first input
         self.keeps = keeps  # what forward returns after the result, for the backward on arrays alone
+        # What the kernels of this op do in passing, for captured steps: {"relu": params}, relu of the result comes from
+        # the call with those params; ``masked_by``: the fused backward takes the result of such an op, of which the
+        # first input came, as ``mask``, and gives the gradient of that op's input.
+        self.epilogues: dict[str, dict[str, Any]] = {}
+        self.masked_by: tuple[str, ...] = ()
         self.launches = launches  # forward only launches compiled kernels, which write into ``out``
         self.backward_launches = False  # the same of the fused backward
         self.variadic = any(each.kind is each.VAR_POSITIONAL for each in parameters)

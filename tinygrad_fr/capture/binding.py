@@ -1,6 +1,7 @@
 """From recorded calls to what a replay runs: native programs where kernels can be launched, Python between them."""
 
 import copy
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -80,8 +81,7 @@ def _call(call: Call, arrays: Arrays) -> tuple[Any, Any]:
     if call.form == BACKWARD:
         targets = [None if each is None else arrays[each] for each in call.outputs]
         target = targets[0] if len(targets) == 1 else tuple(targets)
-        saved = [inputs[1 + place] for place in call.op.backward.places]
-        return call.op.backward.function(inputs[0], *saved, out=target), target
+        return _fused_backward(call, inputs, arrays)(out=target), target
     params = _own_params(call)
     if call.each:
         return call.op.forward(*inputs, **params), None
@@ -91,6 +91,17 @@ def _call(call: Call, arrays: Arrays) -> tuple[Any, Any]:
     targets = [arrays[each] for each in call.outputs if each is not None]
     target = targets[0] if len(targets) == 1 else tuple(targets)
     return call.op.forward(*inputs, **params, out=target), target
+
+
+def _fused_backward(call: Call, inputs: Any, arrays: Arrays) -> Callable[..., Any]:
+    """The fused backward of an op with its arguments."""
+    backward = call.op.backward
+    saved = [inputs[1 + place] for place in backward.places]
+    return functools.partial(backward.function, inputs[0], *saved, **_options(call, arrays))
+
+
+def _options(call: Call, arrays: Arrays) -> dict[str, Any]:
+    return {name: _resolved(each, arrays) for name, each in call.params.items()}
 
 
 def _own_params(call: Call) -> dict[str, Any]:
@@ -137,7 +148,8 @@ def _python_call(call: Call, arrays: Arrays) -> Run:
         return lambda: forward(*inputs, **params, out=target)
     targets = [None if each is None or each.call is not call else arrays[each] for each in call.outputs]
     if call.form == BACKWARD:
-        return _copying(lambda: op.run_backward(inputs[0], inputs[1:]), targets)
+        backward = _fused_backward(call, inputs, arrays)
+        return _copying(backward if len(targets) > 1 else lambda: (backward(),), targets)
     if op.keeps:
         return _copying(lambda: forward(*inputs, **params), targets)
     target = targets[0]

@@ -17,7 +17,7 @@ from ..autograd.mode import thread
 from ..autograd.node import Node, OutputNode
 from ..autograd.tensor import wrap
 from ..nn import Module
-from .program import Instance
+from .program import Instance, source_of
 from .recording import Recorded, Recording, Result
 from .signature import describe, flatten, rebuild
 from .world import Unsafe, World
@@ -65,6 +65,8 @@ def compile(
 
 class Compiled:
     """A function that is replayed where it can be."""
+
+    is_compiled = True
 
     def __init__(self, function: Callable[..., Any]):
         self._function = self.captured_function = function
@@ -139,16 +141,15 @@ class Compiled:
 
     def _fits(self, recorded: Recorded, tensors: list[Tensor]) -> bool:
         """Whether the state that the program relies on is as it was."""
-        world = recorded.world
-        if not world.same():
-            changed = world.difference()
+        for world in recorded.worlds:
+            changed = None if world.same() else world.difference()
             if changed is not None:
                 if not changed.structure:
                     self._give_up(f"{changed.what} has changed")
                 return False
-        return recorded.leaves.same() and (
-            recorded.generator is None or generators.default_generator._state is recorded.generator
-        )
+        if recorded.generator is not None and generators.default_generator._state is not recorded.generator:
+            return False
+        return recorded.leaves.same() and not recorded.overlap(tensors)
 
 
 def _depth() -> int:
@@ -176,12 +177,12 @@ class _Kind:
 def _replay(recorded: Recorded, call: "_Call") -> Any:
     """Run the program and give what the function would return."""
     recipe, tensors = recorded.recipe, call.tensors
-    for optimizer in recorded.world.optimizers:
+    for optimizer in recorded.optimizers:
         optimizer._refreshed_hyper()
     instance = recipe.instance()
-    instance.run([_source(leaf, i, tensors)._array for i, leaf in enumerate(recipe.sources)])
+    instance.run(tensors)
     for i in recorded.writes:
-        version = _source(recipe.sources[i], i, tensors)._version
+        version = source_of(recipe.sources[i], i, tensors)._version
         if version is not None:
             version[0] += 1
     values = [wrap(each.copy()) for each in instance.results]
@@ -191,24 +192,17 @@ def _replay(recorded: Recorded, call: "_Call") -> Any:
     return rebuild(recorded.structure, results)
 
 
-def _source(leaf: Tensor | None, i: int, tensors: list[Tensor]) -> Tensor:
-    """Argument number i: a tensor that the function is given, or the gradient that a leaf has."""
-    if leaf is None:
-        return tensors[i]
-    assert leaf.grad is not None  # the program would not fit
-    return leaf.grad
-
-
 def _result(result: Result, values: list[Tensor], tensors: list[Tensor]) -> Tensor:
     if result.gradient_of is not None:
-        assert result.gradient_of.grad is not None
-        return result.gradient_of.grad
+        return source_of(result.gradient_of, 0, tensors)
     if result.value is None:
         return _from_input(result, tensors)
     out = values[result.value]
     if result.steps:
         with no_grad():
             out = _viewed(out, result)
+    elif result.shared:
+        out = out.detach()
     if result.inference:
         out._version = None
     out._requires_grad = result.requires_grad
@@ -284,7 +278,7 @@ class _Backward:
     def _by_running_again(self, parents: Any, gs: list[Any]) -> list[Any]:
         """Gradients with a graph of their own: the function runs eagerly, and its graph is differentiated."""
         recorded, call = self.recorded, self.call
-        if not (recorded.is_pure and recorded.world.same()):
+        if not (recorded.is_pure and all(world.same() for world in recorded.worlds)):
             raise RuntimeError(
                 "this compiled function cannot be differentiated twice (create_graph=True), for it draws random "
                 "numbers or changes tensors: call the function that was compiled instead"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .trace import Call, Value
+from .trace import Call, Layout, Value
 
 _LINE = 64  # bytes: every array begins on a line of the cache
 
@@ -53,7 +53,7 @@ class Arena:
         """The arrays of all values, in a new block of memory."""
         block = np.empty(self.size + _LINE, np.uint8)
         begin = -block.ctypes.data % _LINE
-        return {value: _array_at(block, begin + offset, value.array) for value, offset in self.offsets.items()}
+        return {value: _array_at(block, begin + offset, value.layout) for value, offset in self.offsets.items()}
 
 
 def _last_uses(forward: list[Call], backward: list[Call], lasting: Iterable[Value]) -> dict[Value, int]:
@@ -70,20 +70,20 @@ def _last_uses(forward: list[Call], backward: list[Call], lasting: Iterable[Valu
 
 
 def _rounded(value: Value) -> int:
-    return max(_LINE, -(-value.array.nbytes // _LINE) * _LINE)
+    return max(_LINE, -(-value.layout.nbytes // _LINE) * _LINE)
 
 
-def _array_at(block: np.ndarray, offset: int, like: np.ndarray) -> np.ndarray:
+def _array_at(block: np.ndarray, offset: int, like: Layout) -> np.ndarray:
     """An array of the layout of ``like`` in a block of memory."""
     return np.ndarray(like.shape, like.dtype, block, offset, strides_of(like))
 
 
-def strides_of(like: np.ndarray) -> tuple[int, ...]:
+def strides_of(like: Layout) -> tuple[int, ...]:
     """The strides of a new array without gaps, its axes in the order of those of ``like``."""
-    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]) if like.shape[axis] > 1 else 0)
-    if like.flags.c_contiguous:
-        order = list(range(like.ndim))
-    strides, step = [0] * like.ndim, like.itemsize
+    order = sorted(range(len(like.shape)), key=lambda axis: -abs(like.strides[axis]) if like.shape[axis] > 1 else 0)
+    if like.is_plain:
+        order = list(range(len(like.shape)))
+    strides, step = [0] * len(like.shape), like.itemsize
     for axis in reversed(order):
         strides[axis] = step
         step *= max(like.shape[axis], 1)

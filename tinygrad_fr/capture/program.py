@@ -1,5 +1,6 @@
 """A recorded call as something to replay: its recipe, and instances of it, each with arrays of its own."""
 
+import functools
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..autograd.mode import thread
 from ..autograd.tensor import wrap
 from .binding import Arrays, Bound
 from .memory import Arena, strides_of
-from .trace import Call, Value
+from .trace import Call, Layout, Value
 
 _SMALL = 1 << 12  # bytes: arguments up to here are copied, which costs less than moving a program's words
 
@@ -28,31 +29,49 @@ class Recipe:
     """What to do at each replay; made once, of a trace.
 
     arguments   the values of the tensors that the function is given; ``sources`` says which are gradients of leaves
+                (here and below, a leaf that is an argument itself is its number)
     forward     the calls; ``backwards``: those that turn ``seeds`` into gradients, where results want gradients
     results     the values that the function returns
     grads       (leaf, value or None): what its ``.grad`` becomes
+    cleared     the leaves whose ``.grad`` is taken away before anything else
     bumps       counters of writes to count up, each as often as it is there
     """
 
-    def __init__(self, arguments: list[Value], sources: list[Tensor | None], forward: list[Call]):
+    def __init__(self, arguments: list[Value], sources: list[Any], forward: list[Call]):
         self.arguments = arguments
         self.sources = sources
         self.forward = forward
         self.backwards: list[Backward] = []
         self.seeds: list[Value] = []
         self.results: list[Value] = []
-        self.grads: list[tuple[Tensor, Value | None]] = []
+        self.grads: list[tuple[Any, Value | None]] = []
+        self.cleared: list[Any] = []
         self.bumps: list[list[int]] = []
         self._instances: list[Instance] = []
 
+    def lists_of_calls(self) -> list[list[Call]]:
+        """The calls of the forward, and those of each backward."""
+        return [self.forward, *[backward.calls for backward in self.backwards]]
+
     def calls(self) -> list[Call]:
         """All calls, those of the backwards after those of the forward."""
-        return [*self.forward, *[call for backward in self.backwards for call in backward.calls]]
+        return [call for calls in self.lists_of_calls() for call in calls]
+
+    def kept(self) -> list[Value]:
+        """The gradients that are left on leaves, or handed to the engine."""
+        left = [value for _, value in self.grads if value is not None]
+        return left + [each for backward in self.backwards for each in backward.gradients if each is not None]
+
+    def number_arguments(self, arguments: list[Tensor]) -> None:
+        """Name leaves that are arguments by their numbers, for at a replay they will be other tensors."""
+        numbers = {id(each): i for i, each in reversed(list(enumerate(arguments)))}
+        self.sources = [each if each is None else numbers.get(id(each), each) for each in self.sources]
+        self.grads = [(numbers.get(id(leaf), leaf), value) for leaf, value in self.grads]
+        self.cleared = [numbers.get(id(leaf), leaf) for leaf in self.cleared]
 
     def prepare(self) -> None:
         """Plan the memory, now that everything is known."""
-        kept = [value for _, value in self.grads if value is not None]
-        kept += [each for backward in self.backwards for each in backward.gradients if each is not None]
+        kept = self.kept()
         self.owned = {each.root for each in kept if each.is_made and each.root.constant is None}
         self.written = {each.root for call in self.calls() for each in call.writes}
         later = [call for backward in self.backwards for call in backward.calls]
@@ -85,11 +104,14 @@ class Recipe:
     def instance(self) -> "Instance":
         """An instance that nobody else holds; a new one where there is none."""
         for each in self._instances:
-            if each.is_idle():
+            if sys.getrefcount(each) == _UNHELD and each.lends_nothing():
                 return each
         made = Instance(self)
         self._instances.append(made)
         return made
+
+
+_UNHELD = 3  # references to an instance: the list of them, the loop over it, the call that counts
 
 
 def _with_bases(value: Value) -> list[Value]:
@@ -108,9 +130,9 @@ def _array(value: Value, arrays: Arrays, written: set[Value]) -> np.ndarray:
         return value.tensor._array
     if value.constant is not None and value not in written:
         return value.constant
-    array = np.ndarray(value.array.shape, value.array.dtype, strides=strides_of(value.array))
-    if value.argument is not None and array.strides != value.array.strides:  # an argument with gaps keeps them
-        array = _with_gaps(value.array)
+    array = np.ndarray(value.layout.shape, value.layout.dtype, strides=strides_of(value.layout))
+    if value.argument is not None and array.strides != value.layout.strides:  # an argument with gaps keeps them
+        array = _with_gaps(value.layout)
     return array
 
 
@@ -122,7 +144,7 @@ def view(value: Value, arrays: Arrays) -> np.ndarray:
     return call.op.forward(*inputs, **call.params)
 
 
-def _with_gaps(like: np.ndarray) -> np.ndarray:
+def _with_gaps(like: Layout) -> np.ndarray:
     """A new array of the shape and strides of ``like``, none of which is negative."""
     span = sum((size - 1) * stride for size, stride in zip(like.shape, like.strides, strict=True)) + like.itemsize
     return np.ndarray(like.shape, like.dtype, np.empty(max(span, 0), np.uint8), strides=like.strides)
@@ -147,19 +169,19 @@ class Instance:
         self.results = [arrays[each] for each in recipe.results]
         self._grads = [(leaf, None if value is None else arrays[value]) for leaf, value in recipe.grads]
         self._overwritten = [
-            (leaf, array) for leaf, array in self._grads if array is not None and leaf not in recipe.sources
+            (leaf, array)
+            for leaf, array in self._grads
+            if array is not None and isinstance(leaf, Tensor) and not any(leaf is each for each in recipe.sources)
         ]
         self.lent = [arrays[each] for each in recipe.owned]
         self._bumps = recipe.bumps
         self._references = self._references_now()
 
-    def is_idle(self) -> bool:
-        """Whether nobody holds this instance or one of the arrays that it lent.
+    def lends_nothing(self) -> bool:
+        """Whether nobody holds one of the arrays that this instance lent.
 
         That a leaf still has its last gradient does not count where the next replay replaces it anyway.
         """
-        if sys.getrefcount(self) > 4:  # the list, the loop over it, this method and its argument
-            return False
         references = self._references_now()
         if references == self._references:
             return True
@@ -169,24 +191,30 @@ class Instance:
                 references[next(i for i, each in enumerate(self.lent) if each is array)] -= 1
         return references == self._references
 
-    def run(self, given: list[np.ndarray]) -> None:
-        """Run the forward calls on these arrays, and leave the gradients that they leave."""
+    def run(self, tensors: list[Tensor]) -> None:
+        """Run the forward calls for these arguments, and leave the gradients that they leave."""
+        given = [source_of(leaf, i, tensors)._array for i, leaf in enumerate(self._recipe.sources)]
         for array, content in self._renewed:
             array[...] = content
         for argument in self._arguments:
             argument.place(given[argument.index])
-        _run(self._forward)
+        try:
+            _run(self._forward)
+        except Exception:
+            for leaf in self._recipe.cleared:
+                _tensor(leaf, tensors).grad = None
+            raise
         for counter in self._bumps:
             counter[0] += 1
         for leaf, array in self._grads:
-            leaf.grad = None if array is None else wrap(array)
+            _tensor(leaf, tensors).grad = None if array is None else wrap(array)
 
     def _attach(self, bound: Bound) -> None:
         """Let the arguments reach these calls."""
         for argument in self._arguments:
             argument.attach(bound)
         for program in bound.programs:
-            program.before_complaint = self._show_arguments
+            program.before_complaint = functools.partial(_show, self._arguments)  # which does not hold the instance
 
     def run_backward(self, backward: Backward, seeds: list[np.ndarray | None]) -> list[np.ndarray | None]:
         """The gradients, from those of the results that are used; arrays of their own until they are let go of."""
@@ -224,10 +252,25 @@ class Instance:
             own.append(each if each is None or (lent and not taken) else each.copy())
         return own
 
-    def _show_arguments(self) -> None:
-        """Copy the arguments to where the kernels were bound to them, for a complaint to look at."""
-        for argument in self._arguments:
-            argument.show()
+
+def _show(arguments: list["_Argument"]) -> None:
+    """Copy the arguments to where the kernels were bound to them, for a complaint to look at."""
+    for argument in arguments:
+        argument.show()
+
+
+def _tensor(leaf: Any, tensors: list[Tensor]) -> Tensor:
+    """A leaf, which may be the number of an argument."""
+    return tensors[leaf] if isinstance(leaf, int) else leaf
+
+
+def source_of(leaf: Any, i: int, tensors: list[Tensor]) -> Tensor:
+    """Argument number i: a tensor that the function is given, or the gradient that a leaf has."""
+    if leaf is None:
+        return tensors[i]
+    grad = _tensor(leaf, tensors).grad
+    assert grad is not None  # the program would not fit
+    return grad
 
 
 def _run(bound: Bound) -> None:
@@ -246,7 +289,7 @@ class _Argument:
         self._home = arrays[value]
         self._arrays = arrays
         self._given = self._home
-        self._copied = value.array.nbytes <= _SMALL and value not in recipe.written
+        self._copied = value.layout.nbytes <= _SMALL and value not in recipe.written
         self._places: list[Any] = []
         self._views: list[Value] | None = None  # where Python reads the argument: those values that share its memory
         self._recipe = recipe

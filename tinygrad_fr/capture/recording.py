@@ -2,6 +2,8 @@
 
 import itertools
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from .program import Backward, Recipe
 from .rewriting import rewrite
 from .signature import Refused, flatten
 from .trace import Trace, Value
-from .world import World, hooks_of
+from .world import Unsafe, World, hooks_of
 
 _MOST_LIVE = 3  # results that want gradients: for each choice of those that are used there is a backward of its own
 
@@ -30,9 +32,10 @@ class Recorded:
     writes      the numbers of the arguments that are written, each as often as it is
     """
 
-    def __init__(self, recipe: Recipe, world: World):
+    def __init__(self, recipe: Recipe, worlds: list[World]):
         self.recipe = recipe
-        self.world = world
+        self.worlds = worlds
+        self.optimizers = [optimizer for each in worlds for optimizer in each.optimizers]
         self.structure: Any = None
         self.results: list[Result] = []
         self.live: list[int] = []
@@ -41,6 +44,18 @@ class Recorded:
         self.writes: list[int] = []
         self.generator: np.ndarray | None = None
         self.leaves = Leaves([], {})
+        self.used: list[np.ndarray] = []  # arrays of tensors that are read or written, beside the arguments
+        self.own_views = False  # whether one of them is a view
+
+    def overlap(self, tensors: list[Tensor]) -> bool:
+        """Whether an argument shares memory with another, or with a tensor that is used, and one of them is written."""
+        if not (self.writes or self.recipe.bumps):
+            return False
+        arrays = [each._array for each in tensors]
+        if all(each.base is None for each in arrays) and not self.own_views:
+            return any(each is other for each in arrays for other in self.used)
+        pairs = itertools.combinations(arrays, 2)
+        return any(np.may_share_memory(*pair) for pair in (*pairs, *itertools.product(arrays, self.used)))
 
     @property
     def is_pure(self) -> bool:
@@ -51,14 +66,26 @@ class Recorded:
 class Result:
     """Where a tensor that the function returns comes from: an argument, a tensor that was there, or a value."""
 
-    __slots__ = ("argument", "gradient_of", "inference", "requires_grad", "same", "spent", "steps", "tensor", "value")
+    __slots__ = (
+        "argument",
+        "gradient_of",
+        "inference",
+        "requires_grad",
+        "same",
+        "shared",
+        "spent",
+        "steps",
+        "tensor",
+        "value",
+    )
 
     def __init__(self):
         self.argument: int | None = None
         self.tensor: Tensor | None = None
-        self.gradient_of: Tensor | None = None  # it is the gradient that the function leaves on this leaf
+        self.gradient_of: Any = None  # it is the gradient that the function leaves on this leaf
         self.value: int | None = None  # its place among the results of the recipe
         self.same = False  # it is the very argument or tensor
+        self.shared = False  # others share its memory
         self.steps: list[Any] = []  # else the views that lead to it
         self.requires_grad = False
         self.inference = False
@@ -71,19 +98,32 @@ class Recording:
     def __init__(self, function: Any, args: Any, kwargs: Any, arguments: list[Tensor], world: World):
         self.arguments = arguments
         self.world = world
-        self.trace = Trace(arguments, world)
+        self.worlds = [world]
+        self._hooks = _world_of_hooks([*world.tensors.values(), *arguments])
+        self.trace = Trace(arguments, world, self._hooks)
         self.recorded: Recorded | None = None
         self._tensors = list({id(each): each for each in (*world.tensors.values(), *arguments)}.values())
         before = [(each, each._array, each._requires_grad, each._node, each.grad) for each in self._tensors]
+        options = self._options()
         leaves = Leaves(list(world.tensors.values()), {id(each): each.grad is None for each in self._tensors})
         with recording(self.trace):
             self.result = function(*args, **kwargs)
+        if self.trace.has_hooks and self._hooks is not None:
+            self.worlds.append(self._hooks)
+        elif self.trace.has_hooks:
+            self._refuse("a hook on a gradient does what cannot be followed")
+        if self._options() != options:
+            self._refuse("it changes the options of an optimizer")
         if self._is_repeatable(before) and self.problem is None:
             self._finish(before, leaves)
 
     @property
     def problem(self) -> str | None:
         return self.trace.problem
+
+    def _options(self) -> list[Any]:
+        """The numbers that updates read as data."""
+        return [each._hyper_values(group) for each in self.world.optimizers for group in each.param_groups]
 
     def _refuse(self, problem: str) -> None:
         if self.trace.problem is None:
@@ -92,10 +132,11 @@ class Recording:
     def _is_repeatable(self, before: list[Any]) -> bool:
         """Whether the call left the state that a replay relies on as it was. New state of a layer or an optimiser is
         no problem: it is there from now on, and the next call is recorded."""
-        changed = self.world.difference()
-        if changed is not None:
+        for changed in filter(None, [each.difference() for each in self.worlds]):
             if not changed.structure:
                 self._refuse(f"it changes {changed.what}")
+            elif self.trace.unknown:
+                self.trace.problem = None
             return False
         for tensor, array, requires_grad, node, _ in before:
             if tensor._array is not array or tensor._requires_grad != requires_grad or tensor._node is not node:
@@ -107,7 +148,7 @@ class Recording:
     def _finish(self, before: list[Any], leaves: "Leaves") -> None:
         trace = self.trace
         recipe = Recipe(trace.arguments, trace.sources, trace.calls)
-        recorded = Recorded(recipe, self.world)
+        recorded = Recorded(recipe, self.worlds)
         recorded.leaves, recorded.generator = leaves, trace.generator
         try:
             tensors, recorded.structure = flatten(self.result)
@@ -115,13 +156,20 @@ class Recording:
             self._refuse(f"it returns {error}")
             return
         self._take_gradients(recipe, before)
+        recipe.number_arguments(self.arguments)
         recorded.results = [self._result(each, recipe) for each in tensors]
         self._let_share(recorded, tensors)
         self._take_writes(recorded)
         self._take_live(recorded, tensors)
+        roots = {each.root for call in recipe.calls() for each in (*call.reads(), *call.writes)}
+        recorded.used = [each.tensor._array for each in roots if each.tensor is not None]
+        recorded.own_views = any(each.base is not None for each in recorded.used)
+        if recorded.overlap(self.arguments):
+            return
         if self.problem is None:
             rewrite(recipe)
             recipe.prepare()
+            self.trace.release()
             self.recorded = recorded
 
     def _take_gradients(self, recipe: Recipe, before: list[Any]) -> None:
@@ -130,14 +178,19 @@ class Recording:
             if new is old:
                 continue
             value = None if new is None else self.trace.find(new._array)
+            if new is not None and old is not None and new._array is old._array:
+                continue  # zero_grad(set_to_none=False) makes a new tensor around the array
             if new is not None and (value is None or not value.is_made or new._requires_grad):
                 self._refuse("it sets the gradient of a tensor to a tensor that was there, or that has a graph")
             recipe.grads.append((tensor, value))
+            if id(tensor) in self.trace.cleared_first:
+                recipe.cleared.append(tensor)
 
     def _result(self, tensor: Tensor, recipe: Recipe) -> Result:
         result = Result()
         result.requires_grad, result.inference = tensor._requires_grad, tensor._version is None
-        result.gradient_of = next((leaf for leaf, value in recipe.grads if value and leaf.grad is tensor), None)
+        leaves = [(leaf, self.arguments[leaf] if isinstance(leaf, int) else leaf) for leaf, _ in recipe.grads]
+        result.gradient_of = next((leaf for leaf, each in leaves if each.grad is tensor), None)
         if result.gradient_of is not None:
             return result
         value = self.trace.find(tensor._array)
@@ -176,6 +229,7 @@ class Recording:
             value = self.trace.find(tensors[i]._array)
             assert value is not None
             result.steps = _steps(value)
+            result.shared = True
             result.value = _place_among(recipe.results, value.root)
 
     def _take_writes(self, recorded: Recorded) -> None:
@@ -219,7 +273,7 @@ class Recording:
     def _backward(self, used: tuple[bool, ...], live: list[Tensor], seeds: list[Tensor], wanted: Any) -> Backward:
         done = len(self.trace.calls)
         outputs, gs = list(itertools.compress(live, used)), list(itertools.compress(seeds, used))
-        with recording(self.trace):
+        with _without_hooks(wanted), recording(self.trace):
             found = grad(outputs, wanted, gs, retain_graph=True, allow_unused=True)
         gradients = [None if each is None else self.trace.find(each._array) for each in found]
         return Backward(used, self.trace.calls[done:], gradients)
@@ -236,6 +290,31 @@ class Recording:
         for i, result in enumerate(recorded.results):
             if result.value is not None and recorded.recipe.results[result.value].root in roots:
                 recorded.read.append(("result", i))
+
+
+def _world_of_hooks(tensors: list[Tensor]) -> World | None:
+    """What the hooks of some tensors reach; None where that cannot be followed."""
+    try:
+        return World([("a hook", hook) for each in tensors for hook in hooks_of(each)])
+    except Unsafe:
+        return None
+
+
+@contextmanager
+def _without_hooks(tensors: list[Tensor]) -> Iterator[None]:
+    """Keep the hooks of these tensors from being called: the engine calls them when it delivers the gradients."""
+    owners = [(each, each._extra, each._node and each._node.hooks) for each in tensors]
+    for each, _, _ in owners:
+        each._extra = None
+        if each._node is not None:
+            each._node.hooks = None
+    try:
+        yield
+    finally:
+        for each, extra, hooks in owners:
+            each._extra = extra
+            if each._node is not None:
+                each._node.hooks = hooks
 
 
 def _place_among(values: list[Value], value: Value) -> int:

@@ -73,6 +73,8 @@ def form(tensor: Tensor) -> tuple[Any, ...]:
         tensor._node is None,
         tensor.grad is None,
         array.flags.aligned,
+        array.flags.writeable,
+        tensor._version is None,
         type(tensor),
     )
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,13 +10,29 @@ from .. import random as generators
 from ..autograd import Tensor
 from ..autograd.mode import BACKWARD, FORWARD, IN_PLACE, Recorder
 from ..autograd.op import Op
+from ..autograd.tensor import wrap
 from .world import World
+
+
+class Layout(NamedTuple):
+    """What of an array holds for every replay."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    strides: tuple[int, ...]
+    nbytes: int
+    is_plain: bool  # C-contiguous
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
 
 
 class Value:
     """One array of a recorded call, and where a replay finds it.
 
-    array     as it was when recorded; its shape, dtype and strides hold for every replay
+    array     as it was when recorded, as long as that goes on
+    layout    of it, and of the arrays in its place at replays
     tensor    the tensor whose array it is, where that was there before the call; else None
     argument  the number of the argument that it is, or None
     constant  a copy of its content, where it is made of numbers of the program
@@ -24,10 +40,11 @@ class Value:
     call      the call that makes it, or None
     """
 
-    __slots__ = ("argument", "array", "base", "call", "constant", "tensor")
+    __slots__ = ("argument", "array", "base", "call", "constant", "layout", "tensor")
 
     def __init__(self, array: np.ndarray):
-        self.array = array
+        self.array: Any = array
+        self.layout = Layout(array.shape, array.dtype, array.strides, array.nbytes, array.flags.c_contiguous)
         self.tensor: Tensor | None = None
         self.argument: int | None = None
         self.constant: np.ndarray | None = None
@@ -68,7 +85,7 @@ class Call:
 
     def reads(self) -> Iterator[Value]:
         """The values among the inputs."""
-        return values_in(self.inputs)
+        return values_in((*self.inputs, *self.params.values()))
 
     def makes(self) -> Iterator[Value]:
         """The outputs whose memory this call fills."""
@@ -102,27 +119,39 @@ class Trace(Recorder):
     A ``problem`` is the reason why the call cannot be repeated; nothing more is then written down.
     """
 
-    def __init__(self, arguments: list[Tensor], world: World):
+    def __init__(self, arguments: list[Tensor], *worlds: World | None):
         self.calls: list[Call] = []
         self.problem: str | None = None
         self.arguments: list[Value] = []
         self.generator: np.ndarray | None = None  # the state of the default generator, if it was drawn from
         self._values: dict[int, Value] = {}  # by the identity of the array
         self.sources: list[Tensor | None] = []  # for each argument: the leaf whose ``.grad`` it is, or None
-        self._externals: dict[int, Tensor] = {id(each._array): each for each in world.tensors.values()}
-        leaves = (*world.tensors.values(), *arguments)
+        self.cleared_first: set[int] = set()  # identities of leaves whose gradients are taken away before all else
+        self.has_hooks = False  # functions of the user's were called with gradients
+        self.unknown = False  # the problem is a tensor that came from nowhere
+        tensors = [each for world in worlds if world for each in world.tensors.values()]
+        self._externals: dict[int, Tensor] = {id(each._array): each for each in tensors}
+        drawn = [each._state for world in worlds if world for each in world.generators]
+        self._externals.update((id(each), wrap(each)) for each in drawn)
+        leaves = (*tensors, *arguments)
         self._gradients = {id(each.grad._array): each for each in leaves if each.grad is not None}
         for each in arguments:
-            self.take_argument(each)
+            self._take_argument(each._array)
 
-    def take_argument(self, tensor: Tensor, gradient_of: Tensor | None = None) -> Value:
-        """The next argument is ``tensor``, or what then is the gradient of a leaf."""
-        value = self._enter(tensor._array)
+    def _take_argument(self, array: np.ndarray, gradient_of: Tensor | None = None) -> Value:
+        """The next argument is ``array``: that of a tensor, or of the gradient that a leaf then has."""
+        value = self._enter(array)
         if value.argument is None:
             value.argument = len(self.arguments)
         self.arguments.append(value)
         self.sources.append(gradient_of)
         return value
+
+    def release(self) -> None:
+        """Let go of the recorded arrays."""
+        for each in self._values.values():
+            each.array = None
+        self._values.clear()
 
     def take_seed(self, tensor: Tensor) -> Value:
         """The gradient of a result is ``tensor``: like an argument, it changes from time to time."""
@@ -139,6 +168,13 @@ class Trace(Recorder):
     def read(self, how: str) -> None:
         self._stop(f"it reads values by {how}")
 
+    def hooked(self) -> None:
+        self.has_hooks = True
+
+    def cleared(self, leaf: Tensor) -> None:
+        if not self.calls:
+            self.cleared_first.add(id(leaf))
+
     def constant(self, array: np.ndarray) -> None:
         if self.problem is None and id(array) not in self._values:
             self._enter(array).constant = np.array(array)
@@ -149,10 +185,10 @@ class Trace(Recorder):
         if op.name in _SHAPED_BY_DATA:
             self._stop(f"the shape of what {op.name}() gives depends on values")
             return
-        call = Call(op, form, tuple([self._input(each) for each in inputs]), params)
+        call = Call(op, form, tuple([self._input(each, form) for each in inputs]), params)
         if form == IN_PLACE:
             call.each = isinstance(outputs, list)
-            call.writes = [self._value_of(each) for each in (outputs if call.each else [outputs])]
+            call.writes = [self._value_of(each._array) for each in (outputs if call.each else [outputs])]
         elif form == BACKWARD:
             call.outputs = [None if each is None else self._output(call, each._array) for each in outputs]
         else:
@@ -182,29 +218,31 @@ class Trace(Recorder):
                 value.base = next(shared, None)
         return value
 
-    def _input(self, each: Any) -> Any:
+    def _input(self, each: Any, form: str) -> Any:
         if isinstance(each, Tensor):
-            return self._value_of(each)
+            return self._value_of(each._array)
         if isinstance(each, np.ndarray):
-            self.constant(each)  # unless it is known: a number of the program, in NumPy's form
-            return self._values[id(each)]
+            if each.ndim == 0 and form != BACKWARD:
+                self.constant(each)  # unless it is known: a number of the program, in NumPy's form
+            return self._value_of(each)
         if isinstance(each, (tuple, list)):
-            return type(each)([self._input(one) for one in each])
+            return type(each)([self._input(one, form) for one in each])
         return each
 
-    def _value_of(self, tensor: Tensor) -> Value:
-        value = self._values.get(id(tensor._array))
+    def _value_of(self, array: np.ndarray) -> Value:
+        value = self._values.get(id(array))
         if value is None:
-            leaf = self._gradients.get(id(tensor._array))
+            leaf = self._gradients.get(id(array))
             if leaf is not None:
-                return self.take_argument(tensor, leaf)
-            value = self._enter(tensor._array)
-            value.tensor = self._externals.get(id(tensor._array))
-            if value.tensor is None and tensor._array is generators.default_generator._state:
-                self.generator, value.tensor = tensor._array, tensor
-            if value.tensor is None:
+                return self._take_argument(array, leaf)
+            value = self._enter(array)
+            value.tensor = self._externals.get(id(array))
+            if value.tensor is None and array is generators.default_generator._state:
+                self.generator, value.tensor = array, wrap(array)
+            if value.tensor is None and self.problem is None:
+                self.unknown = True
                 self._stop(
-                    f"it uses a tensor of shape {list(tensor.shape)} that was made neither by an op nor found in "
+                    f"it uses a tensor of shape {list(array.shape)} that was made neither by an op nor found in "
                     "what the function reaches"
                 )
         return value

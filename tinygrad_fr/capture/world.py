@@ -21,6 +21,7 @@ from .. import random as generators
 from ..autograd import Tensor
 from ..autograd.device import device
 from ..autograd.dtypes import dtype
+from ..autograd.mode import _ModeSwitch
 from ..nn import Module
 from ..optim import Optimizer
 
@@ -54,10 +55,32 @@ _PURE = {"abc", "builtins", "cmath", "collections", "contextlib", "copy", "datac
     "tinygrad_fr",
 }
 _IMPURE_OF_NUMPY = ("random", "save", "load")
+_IMPURE_OF_OURS = {"get_num_threads", "get_rng_state", "initial_seed", "load", "manual_seed", "save", "seed"} | {
+    "set_default_dtype",
+    "set_num_threads",
+    "set_rng_state",
+}
+_IMPURE_OF_GENERATORS = ("get_state", "initial_seed", "manual_seed", "seed", "set_state")
 _IMPURE_BUILTINS = {
     each: name
     for name in ("print", "input", "open", "next", "exec", "eval", "globals", "locals", "__import__")
     if (each := getattr(builtins, name, None)) is not None
+}
+_READS_ANY_NAME = {"getattr", "vars", "hasattr", "__dict__", "attrgetter", "dir", "__getattribute__"}
+_OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__", "__new__", "__init_subclass__"} | {
+    "__abstractmethods__",
+    "__annotations__",
+    "__dataclass_fields__",
+    "__dataclass_params__",
+    "__firstlineno__",
+    "__hash__",
+    "__match_args__",
+    "__orig_bases__",
+    "__parameters__",
+    "__qualname__",
+    "__repr__",
+    "__slots__",
+    "__static_attributes__",
 }
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
@@ -75,12 +98,16 @@ class World:
     def __init__(self, roots: Iterable[tuple[str, Any]]):
         self.tensors: dict[int, Tensor] = {}  # by the identity of the tensor
         self.optimizers: list[Optimizer] = []
+        self.generators: list[generators.Generator] = []
         self._watches: list[_Watch] = []
         self._seen: dict[int, Any] = {}  # alive, so that identities stay theirs
         self._names: set[str] = {"forward", "__call__"}  # of attributes that the code mentions
         self._objects: list[tuple[str, Any]] = []  # of classes of the user's
         self._mentioned: set[tuple[int, str]] = set()  # which of their attributes have been found
         self._walk(list(roots))
+        drawn = self._names.intersection(_IMPURE_OF_GENERATORS) if self.generators else ()
+        if drawn:
+            raise Unsafe(f"it uses {min(drawn)}() of a generator")
         self._views = [watch.values for watch in self._watches]
         self.remember()
 
@@ -126,11 +153,13 @@ class World:
     def _reached_from(self, where: str, value: Any) -> list[tuple[str, Any]]:
         if isinstance(value, Tensor):
             self.tensors[id(value)] = value
-            return [(f"a hook of {where}", hook) for hook in hooks_of(value)]
+            if getattr(value, "__dict__", None):
+                self._objects.append((where, value))
+            return []
         for kinds, visit in _VISITS:
             if isinstance(value, kinds):
                 return visit(self, where, value)
-        if hasattr(value, "captured_function"):  # a compiled function, which is part of this one
+        if getattr(type(value), "is_compiled", False):  # a compiled function, which is part of this one
             return [(where, value.captured_function)]
         if _is_user(type(value)):
             return self._visit_object(where, value)
@@ -146,6 +175,8 @@ class World:
     def _visit_dict(self, where: str, value: dict[Any, Any], structure: bool = False) -> list[tuple[str, Any]]:
         names = [f"{where}[{key!r}]" if isinstance(key, (str, int)) else where for key in value]
         self._watch(where, value.values(), names, structure)
+        if not structure:
+            self._watch(f"the keys of {where}", value.keys(), list(names))
         return list(zip(names, value.values(), strict=True))
 
     def _visit_module(self, where: str, module: Module) -> list[tuple[str, Any]]:
@@ -174,12 +205,17 @@ class World:
         for group, (_, hyper) in zip(optimizer.param_groups, optimizer._hyper, strict=False):
             names = [name for name in group if name not in optimizer._data_options]
             self._watch(where, _Attributes(group, tuple(names)), structure=True)
+            self._watch(where, _Count(group), structure=True)
             self._watch(where, group["params"], structure=True)
+            if "param_groups" in self._names:  # the function may read the numbers that only the update should read
+                names = [f"{name!r} of {where}" for name in optimizer._data_options]
+                self._watch(where, _Attributes(group, optimizer._data_options), names)
             reached += [(where, each) for each in (*group["params"], hyper)]
         return reached
 
     def _visit_generator(self, where: str, generator: generators.Generator) -> list[tuple[str, Any]]:
-        return []  # its state is found by what draws from it
+        self.generators.append(generator)
+        return []
 
     def _visit_object(self, where: str, value: Any) -> list[tuple[str, Any]]:
         self._objects.append((where, value))
@@ -199,11 +235,18 @@ class World:
         for where, value in self._objects:
             kinds = [kind for kind in type(value).__mro__ if _is_user(kind)]
             for owner, own in [(where, value), *((kind.__name__, kind) for kind in kinds)]:
-                names = [name for name in getattr(own, "__dict__", ()) if name in self._names]
+                names = [name for name in getattr(own, "__dict__", ()) if self._is_mentioned(name, own is not value)]
                 fresh = [name for name in names if (id(own), name) not in self._mentioned]
                 self._mentioned.update((id(own), name) for name in fresh)
                 reached += self._visit_attributes(owner, vars(own), fresh) if fresh else []
         return [(where, _plain_function(each)) for where, each in reached]
+
+    def _is_mentioned(self, name: str, of_class: bool) -> bool:
+        """Whether code may read an attribute: by its name, by one made at run time, or by what Python does itself."""
+        if of_class and name in _OF_EVERY_CLASS:
+            return False
+        any_name = not self._names.isdisjoint(_READS_ANY_NAME)
+        return any_name or name in self._names or (of_class and name.startswith("__"))
 
     def _visit_class(self, where: str, kind: type) -> list[tuple[str, Any]]:
         if _is_user(kind):
@@ -217,12 +260,21 @@ class World:
             self._check_pure(where, function)
             return []
         name = function.__qualname__
+        imported = _imports(function.__code__)
+        if imported:
+            raise Unsafe(f"{name} imports {imported[0]} while it runs")
+        if _catches(function.__code__):
+            raise Unsafe(f"{name} catches exceptions ({function.__code__.co_filename})")
         globals_, attributes, of_globals = _mentioned(function.__code__)
         self._names |= attributes
+        self._names.update(each for each in globals_ if each in _READS_ANY_NAME)
         present = tuple(each for each in globals_ if each in function.__globals__)
         if present:
             names = [f"global {each!r} (read by {name})" for each in present]
             self._watch(name, _Attributes(function.__globals__, present), names)
+        hidden = tuple(each for each in globals_ if each not in present)
+        if hidden:
+            self._watch(name, _Absent(function.__globals__, hidden), [f"global {each!r}" for each in hidden])
         reached = [(f"global {each!r}", function.__globals__[each]) for each in present]
         reached += [(f"{each}()", getattr(builtins, each, None)) for each in globals_ if each not in present]
         for module, attribute in of_globals:
@@ -238,8 +290,10 @@ class World:
         root = module.__name__.partition(".")[0]
         if root == "numpy" and attribute in _IMPURE_OF_NUMPY:
             raise Unsafe(f"it uses {name}.{attribute}")
+        if root == "tinygrad_fr" and attribute in _IMPURE_OF_OURS:
+            raise Unsafe(f"it uses {name}.{attribute}")
         if root in _PURE:
-            return []
+            return self._visit_attributes(name, vars(module), [attribute])
         if root in sys.stdlib_module_names or not _is_user(module):
             raise Unsafe(f"it uses {name}.{attribute}, whose effects cannot be followed")
         return self._visit_attributes(name, vars(module), [attribute])
@@ -262,7 +316,7 @@ class World:
         return [(f"{type(method.__self__).__name__}", method.__self__), (where, method.__func__)]
 
     def _visit_partial(self, where: str, partial: functools.partial[Any]) -> list[tuple[str, Any]]:
-        return [(where, each) for each in (partial.func, *partial.args, *partial.keywords.values())]
+        return [(where, each) for each in (partial.func, partial.args, partial.keywords)]
 
     def _visit_builtin(self, where: str, function: Any) -> list[tuple[str, Any]]:
         if function in _IMPURE_BUILTINS:
@@ -274,6 +328,8 @@ class World:
         return [(where, owner)]
 
     def _check_pure(self, where: str, function: Any) -> None:
+        if _root(function) == "tinygrad_fr" and getattr(function, "__name__", "") in _IMPURE_OF_OURS:
+            raise Unsafe(f"it uses {function.__name__}()")
         if _root(function) not in _PURE:
             raise Unsafe(f"it uses {where} of {_root(function)}, whose effects cannot be followed")
 
@@ -291,7 +347,7 @@ _VISITS: tuple[tuple[Any, Callable[..., list[tuple[str, Any]]]], ...] = (
     (types.MethodType, World._visit_method),
     (functools.partial, World._visit_partial),
     ((types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType), World._visit_builtin),
-    ((types.MethodDescriptorType, types.ModuleType, property, _Nowhere), World._nothing),
+    ((types.MethodDescriptorType, types.ModuleType, property, _Nowhere, _ModeSwitch), World._nothing),
     (type, World._visit_class),
 )
 
@@ -332,6 +388,17 @@ class _Attributes:
         except KeyError:
             return iter(())
         return iter(found) if len(self._names) > 1 else iter((found,))
+
+
+class _Absent:
+    """A live view of names that a dictionary does not have: builtins, until a global hides them."""
+
+    def __init__(self, own: dict[str, Any], names: tuple[str, ...]):
+        self._own = own
+        self._names = names
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._own.get, self._names, itertools.repeat(_NOWHERE))
 
 
 class _Count:
@@ -402,6 +469,25 @@ def _mentioned(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str], t
             attributes |= inside
             of_globals.update(dict.fromkeys(pairs))
     return tuple(globals_), frozenset(attributes), tuple(of_globals)
+
+
+@functools.cache
+def _imports(code: types.CodeType) -> list[str]:
+    """The modules that a code object imports, but those without effects."""
+    names = [each.argval for each in dis.get_instructions(code) if each.opname == "IMPORT_NAME"]
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            names += _imports(inner)
+    return [name for name in names if name.partition(".")[0] not in _PURE]
+
+
+@functools.cache
+def _catches(code: types.CodeType) -> bool:
+    """Whether a code object has a ``try``; each ``with`` has a handler of its own, which does not count."""
+    names = [each.opname for each in dis.get_instructions(code)]
+    return names.count("PUSH_EXC_INFO") > names.count("WITH_EXCEPT_START") or any(
+        _catches(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)
+    )
 
 
 def _plain_function(value: Any) -> Any:

@@ -30,7 +30,7 @@ def _(g, result):
 
 
 @sigmoid.backward
-def _(g, result, *, out=None):
+def _(g, result, out=None):
     return k.activation.sigmoid_backward(g, result, out=out)
 
 
@@ -47,7 +47,7 @@ def _(g, result):
 
 
 @tanh.backward
-def _(g, result, *, out=None):
+def _(g, result, out=None):
     return k.activation.tanh_backward(g, result, out=out)
 
 
@@ -69,7 +69,7 @@ def _(g, result):
 
 
 @relu.backward
-def _(g, result, *, out=None):
+def _(g, result, out=None):
     return k.activation.relu_backward(g, result, out=out)
 
 
@@ -97,7 +97,7 @@ def _(g, x, slope):
 
 
 @_leaky_relu.backward
-def _(g, x, slope, *, out=None):
+def _(g, x, slope, out=None):
     return k.activation.leaky_relu_backward(g, x, slope, out=out)
 
 
@@ -121,7 +121,7 @@ def _(g, x):
 
 
 @_silu.backward
-def _(g, x, *, out=None):
+def _(g, x, out=None):
     return k.activation.silu_backward(g, x, out=out)
 
 
@@ -148,7 +148,7 @@ def _(g, x, approximate):
 
 
 @_gelu.backward
-def _(g, x, approximate, *, out=None):
+def _(g, x, approximate, out=None):
     return k.activation.gelu_backward(g, x, approximate, out=out)
 
 
@@ -176,7 +176,7 @@ def _(g, x, beta, threshold):
 
 
 @_softplus.backward
-def _(g, x, beta, threshold, *, out=None):
+def _(g, x, beta, threshold, out=None):
     return k.activation.softplus_backward(g, x, beta, threshold, out=out)
 
 

@@ -168,7 +168,10 @@ def _(g, index):
 @op
 def _take(x, *indices, static, out=None):
     """The elements of x at integer arrays (NumPy's advanced indexing)."""
-    return np.asarray(x[_numpy_index(static, indices)])
+    try:
+        return np.asarray(x[_numpy_index(static, indices)])
+    except IndexError as error:
+        raise _explained(error, x) from None
 
 
 @_take.vjp("x")
@@ -192,7 +195,10 @@ def _(g, indices, static):
 @op
 def _put(x, value, *indices, static, out):
     """x with ``value`` at integer arrays."""
-    out[_numpy_index(static, indices)] = value
+    try:
+        out[_numpy_index(static, indices)] = value
+    except IndexError as error:
+        raise _explained(error, x) from None
     return out
 
 
@@ -226,9 +232,9 @@ def getitem(self, index):
             return apply(_slice.op, (self,), {"index": (index,)})
         index = _Index(index)
         part = index.viewed(self)
-        return apply(_take.op, (part, *index.arrays), {"static": index.places}) if index.arrays else part
     except IndexError as error:
-        raise _explained(error, self) from None
+        raise _explained(error, self._array) from None
+    return apply(_take.op, (part, *index.arrays), {"static": index.places}) if index.arrays else part
 
 
 def setitem(self, index, value):
@@ -238,17 +244,20 @@ def setitem(self, index, value):
     value = value.to(self.dtype)
     try:
         part = index.viewed(self)
-        if index.arrays:
-            _write_at(part, index, value)
-        else:
-            part.copy_(_without_leading_ones(value, part.ndim))
     except IndexError as error:
-        raise _explained(error, self) from None
+        raise _explained(error, self._array) from None
+    if index.arrays:
+        _write_at(part, index, value)
+    else:
+        part.copy_(_without_leading_ones(value, part.ndim))
 
 
 def _write_at(part, index, value):
     arrays = tuple(each._array for each in index.arrays)
-    shape = part._array[_numpy_index(index.places, arrays)].shape
+    try:
+        shape = part._array[_numpy_index(index.places, arrays)].shape
+    except IndexError as error:
+        raise _explained(error, part._array) from None
     value = _without_leading_ones(value, len(shape))
     if not _fits(value._array.shape, shape):
         raise RuntimeError(
@@ -270,8 +279,8 @@ def _without_leading_ones(value, axes):
     return value
 
 
-def _explained(error, tensor):
-    return IndexError(f"{error} (indexing a tensor of shape {list(tensor.shape)})")
+def _explained(error, array):
+    return IndexError(f"{error} (indexing a tensor of shape {list(array.shape)})")
 
 
 Tensor.__getitem__ = getitem

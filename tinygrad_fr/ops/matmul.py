@@ -8,7 +8,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor
 
 
-@op
+@op(launches=True)
 def _matmul(x, y, *, out=None):
     """x @ y of the last two axes; those before broadcast.  (..., M, K), (..., K, N) -> (..., M, N)."""
     return k.gemm.matmul(x, y, out=out)
@@ -25,8 +25,11 @@ def _(g, x, y_shape):
 
 
 @_matmul.backward
-def _(g, x, y, needs):
-    return k.gemm.matmul(g, y.mT) if needs[0] else None, k.gemm.matmul(x.mT, g) if needs[1] else None
+def _(g, x, y, needs, out=(None, None)):
+    return (
+        k.gemm.matmul(g, y.mT, out=out[0]) if needs[0] else None,
+        k.gemm.matmul(x.mT, g, out=out[1]) if needs[1] else None,
+    )
 
 
 @public(operator="matmul")
@@ -124,10 +127,10 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 # --- the layer's form --------------------------------------------------------------------------------------------
 
 
-@op
-def _linear(x, weight, bias, *, out=None):
-    """x @ weight.T + bias in one pass.  (N, I), (O, I), (O,) -> (N, O)."""
-    return k.gemm.linear(x, weight, bias, out=out)
+@op(launches=True)
+def _linear(x, weight, bias, *, activation=None, out=None):
+    """x @ weight.T + bias in one pass, and perhaps "relu" of that.  (N, I), (O, I), (O,) -> (N, O)."""
+    return k.gemm.linear(x, weight, bias, activation=activation, out=out)
 
 
 @_linear.vjp("x")
@@ -146,12 +149,17 @@ def _(g):
 
 
 @_linear.backward
-def _(g, x, weight, needs):
-    return (
-        k.gemm.matmul(g, weight) if needs[0] else None,
-        k.gemm.matmul(g.T, x) if needs[1] else None,
-        k.reduce.sum(g, 0) if needs[2] else None,
-    )
+def _(g, x, weight, needs, mask=None, out=(None, None, None)):
+    """With ``mask``, the result of a relu that made x, the first gradient is that of the relu's input."""
+    for_x = k.gemm.matmul(g, weight, mask=mask, out=out[0]) if needs[0] else None
+    if needs[1] and needs[2]:
+        return for_x, *k.gemm.weight_gradient(g, x, bias=True, out=out[1], bias_out=out[2])
+    for_weight = k.gemm.weight_gradient(g, x, out=out[1]) if needs[1] else None
+    return for_x, for_weight, k.reduce.sum(g, 0) if needs[2] else None
+
+
+_linear.op.epilogues = {"relu": {"activation": "relu"}}
+_linear.op.masked_by = ("relu",)
 
 
 @public(method=False, function_name=None)

@@ -7,16 +7,17 @@ rate and its like, and the counts of steps.
 from .. import kernels as k
 from ..autograd.dispatch import op
 from ..autograd.inplace import write_each
+from ..autograd.mode import thread
 from ..autograd.tensor import Tensor
 
 
-@op
+@op(launches=True)
 def _sgd(p, g, velocity, hyper, *, nesterov, first, maximize, launch):
     """Each p after one step of gradient descent; its velocity changes with it."""
     k.optim.sgd(p, g, velocity, hyper, nesterov=nesterov, first=first, maximize=maximize, launch=launch)
 
 
-@op
+@op(launches=True)
 def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad, maximize, launch):
     """Each p after one step of Adam; its averages and its count change with it."""
     k.optim.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize, launch=launch)
@@ -49,6 +50,9 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     """Forget the gradient of a leaf, or set it to 0 outside any graph."""
     if set_to_none or parameter.grad is None:
         parameter.grad = None
+        recorder = thread.mode.recorder
+        if recorder is not None:
+            recorder.cleared(parameter)
     else:
         parameter.grad = parameter.grad.detach()
         parameter.grad.zero_()

@@ -2,6 +2,7 @@
 
 import builtins
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.engine import use_sum
+from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor
 from .arithmetic import maximum, minimum
 from .shape import canonical_dim, canonical_dims
@@ -136,11 +138,11 @@ argmax = _position("argmax", lambda *arguments: k.reduce.argmax(*arguments), "la
 argmin = _position("argmin", lambda *arguments: k.reduce.argmin(*arguments), "smallest")
 
 
-class _Named(tuple):
-    """(values, indices), which can also be read by these names."""
+class _Named(NamedTuple):
+    """A result in two parts."""
 
-    values = property(lambda self: self[0])
-    indices = property(lambda self: self[1])
+    values: Tensor
+    indices: Tensor
 
 
 def _extreme_with_indices(name, extreme, position, pairwise):
@@ -158,7 +160,7 @@ def _extreme_with_indices(name, extreme, position, pairwise):
         values = input.gather(dim, indices) if input.ndim else input.clone()
         if not keepdim and input.ndim:
             values, indices = values.squeeze(dim), indices.squeeze(dim)
-        return _Named((values, indices))
+        return _Named(values, indices)
 
     reduction.__name__ = reduction.__qualname__ = name
     reduction.__doc__ = f"The {name}imum: of all elements; with ``dim`` (values, indices); with a tensor, element-wise."
@@ -233,6 +235,7 @@ def numel(input):
 def bincount(input, weights=None, minlength=0):
     """How often each value 0, 1, ... occurs in (N,) integers, or the sum of their weights."""
     values = input._array
+    tell_read("bincount(), whose result has as many elements as the largest value asks for")
     if values.ndim != 1 or values.dtype.kind not in "iu" or (values.size and values.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     return apply(_bincount.op, (input, weights), {"minlength": minlength})

@@ -1,0 +1,107 @@
+"""What the machine reaches, and the floors that follow; no test expects a speed."""
+
+import numpy as np
+import pytest
+
+from benchmarks import floor, machine
+from benchmarks.floor import Kernel
+from benchmarks.libraries import FLOOR
+from benchmarks.machine import Machine
+
+MACHINE = Machine(flops=100.0, copied={1000: 40.0, 16_000: 20.0})
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(machine, "SIZES", (1 << 14, 1 << 15))
+    monkeypatch.setattr(machine, "TIMING_S", 1e-5)
+    monkeypatch.setattr(machine, "TIMINGS", 2)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_machine_is_measured(quick, threads):
+    measured = machine.measure(threads)
+    assert measured.flops > 1e8
+    assert list(measured.copied) == [1 << 14, 1 << 15]
+    assert all(rate > 1e7 for rate in measured.copied.values())
+
+
+def test_the_chains_of_multiply_adds_are_computed():
+    rounds = 3
+    chains = np.arange(machine.SUMS, dtype=np.float64)
+    for _ in range(rounds * machine.UNROLLED):
+        chains = chains * 0.5 + 0.5
+    lanes = machine.simd.VECTOR_BYTES // 4
+    assert machine._multiply(rounds) == pytest.approx(lanes * chains.sum(), rel=1e-5)
+
+
+def test_the_copy_copies():
+    source, target = machine._aligned(3 * machine.BLOCK, 0), machine._aligned(3 * machine.BLOCK, 2048)
+    source[:] = np.random.default_rng(0).integers(0, 256, source.size)
+    assert source.ctypes.data % 4096 == 0
+    assert target.ctypes.data % 4096 == 2048
+    machine._copy(source, target, 2)
+    np.testing.assert_array_equal(source, target)
+
+
+def test_more_work_is_given_until_a_timing_is_long_enough(monkeypatch):
+    asked = []
+
+    def together(pool, threads, work, times):
+        asked.append(times)
+        return times * 1e-6
+
+    monkeypatch.setattr(machine, "_together", together)
+    rate = machine._best_rate(None, 1, 5.0, None)
+    assert rate == pytest.approx(5e6)
+    assert asked[-machine.TIMINGS :] == [3000] * machine.TIMINGS
+
+
+@pytest.mark.parametrize(("in_use", "rate"), [(10, 40), (1000, 40), (4000, 30), (16_000, 20), (10**9, 20)])
+def test_the_bandwidth_is_that_of_the_working_set(in_use, rate):
+    assert MACHINE.bandwidth(in_use) == pytest.approx(rate)
+
+
+def test_a_kernel_takes_its_flops_or_its_bytes():
+    assert Kernel(flops=500, bytes=100, working_set=1000).seconds(MACHINE) == 5
+    assert Kernel(flops=100, bytes=100, working_set=1000).seconds(MACHINE) == 2.5
+    assert Kernel(flops=100, bytes=100, working_set=16_000).seconds(MACHINE) == 5
+
+
+def test_the_kernels_of_a_training_step():
+    x_w1, h_w2, loss, for_w1, for_w2, for_h, adam = floor.training_step(6, (5, 4, 3))
+    assert [x_w1.flops, h_w2.flops, for_w1.flops, for_w2.flops, for_h.flops] == [240, 144, 240, 144, 144]
+    assert x_w1.bytes == 4 * (6 * 5 + 5 * 4 + 4 + 6 * 4)
+    assert for_w1.bytes == 4 * (6 * 5 + 6 * 4 + 5 * 4 + 4)
+    assert for_h.bytes == 4 * (6 * 3 + 3 * 4 + 6 * 4 + 6 * 4)
+    assert loss == Kernel(0, 6 * (4 * 3 + 4 * 3 + 8), 6 * (4 * 3 + 4 * 3 + 8))
+    parameters = 5 * 4 + 4 + 4 * 3 + 3
+    assert adam == Kernel(0, 28 * parameters, 16 * parameters)
+
+
+def test_a_deeper_net_has_more_kernels():
+    assert len(floor.training_step(1, (5, 4, 4, 4, 3))) == 3 * 4 - 1 + 2
+
+
+def test_floors_and_the_machine_travel_as_times():
+    floors = {"two kernels": [Kernel(500, 0, 1), Kernel(0, 80, 1)], "none": []}
+    times = floor.turn(floors, MACHINE)
+    assert times["two kernels"] == 7
+    assert times["none"] == 0
+    back = floor.measured_machine({(FLOOR, 2): times}, 2)
+    assert back.flops == pytest.approx(100)
+    assert back.copied == pytest.approx(MACHINE.copied)
+
+
+def test_a_process_answers_with_floors(quick):
+    turn = floor.prepare({"case": floor.training_step(2, (3, 2)), "more": floor.training_step(64, (3, 2))}, 1)
+    assert 0 < turn()["case"] < turn()["more"] < 1
+
+
+def test_what_was_measured_is_said():
+    seen = Machine(2e11, {1 << 14: 5e11, 1 << 15: 4e11, 1 << 20: 1e11})
+    results = {(FLOOR, 1): floor.turn({}, seen), (FLOOR, 2): floor.turn({}, seen), ("torch", 1): {}}
+    assert floor.lines(results) == [
+        f"{many} of the machine: multiply-adds 200 GFLOP/s; copying, GB/s by bytes in use: 16 KB 500, 1 MB 100"
+        for many in ("1 thread", "2 threads")
+    ]
