@@ -252,8 +252,14 @@ def _(g, x, y):
 @_pow.vjp("y")
 def _(g, x, y, result):
     # 0^y is constant for y >= 0, where result * log(0) would be NaN
-    logarithm = log(x) if isinstance(x, Tensor) else float(log(x)._array)  # a number leaves the type to the result
+    logarithm = log(x) if isinstance(x, Tensor) else _log_of_number(x)  # a number leaves the type to the result
     return g * masked(result * logarithm, (x == 0) & (y >= 0))
+
+
+def _log_of_number(x):
+    if x == 0:
+        return -math.inf
+    return math.log(x) if x > 0 else math.nan
 
 
 def masked(value, condition):
