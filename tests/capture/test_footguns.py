@@ -22,41 +22,6 @@ if not hasattr(torch, "compile"):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# A replay is one: Python does not run.
-
-
-def test_the_third_call_does_not_run_the_function_again():
-    net = Training(torch.compile)
-    for i in range(3):
-        net.step(*batch(i))
-    with python_calls(net.plain_step) as runs:
-        for i in range(3, 6):
-            net.step(*batch(i))
-    assert len(runs) == 0
-
-
-def test_another_batch_size_is_recorded_beside_the_first():
-    net = Training(torch.compile)
-    for i in range(6):
-        net.step(*batch(i, rows=6 if i % 2 else 2))
-    with python_calls(net.plain_step) as runs:
-        net.step(*batch(6, rows=2))
-        net.step(*batch(7, rows=6))
-    assert len(runs) == 0
-
-
-def test_a_changed_learning_rate_does_not_record_again():
-    net = Training(torch.compile, optim.Adam)
-    for i in range(3):
-        net.step(*batch(i))
-    with python_calls(net.plain_step) as runs:
-        for i in range(3, 6):
-            net.optimizer.param_groups[0]["lr"] = 0.1 / i
-            net.step(*batch(i))
-    assert len(runs) == 0
-
-
-# ---------------------------------------------------------------------------------------------------------------
 # Arguments: shapes, types, layouts.
 
 
