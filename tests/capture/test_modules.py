@@ -469,6 +469,20 @@ def test_different_outputs_are_used_from_call_to_call(compile):
     return call
 
 
+@may_fall_back
+def test_very_many_outputs(compile):
+    w = torch.ones(3, requires_grad=True)
+    f = compile(lambda x: [(w * x * j).tanh() for j in range(8)])
+
+    def call(i):
+        w.grad = None
+        outputs = f(values(i, 3))
+        sum(each.sum() for j, each in enumerate(outputs) if (i + j) % 3).backward()
+        return outputs, w
+
+    return call
+
+
 @same_as_eager
 def test_one_output_after_the_other(compile):
     model = Several()
