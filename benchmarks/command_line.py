@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"rounds to take the median of (default: {harness.ROUNDS}, fewer where that takes too long)",
     )
-    found.add_argument("--libraries", nargs="+", metavar="LIBRARY", help="measure only these beside tinygrad_fr")
+    found.add_argument("--libraries", nargs="+", metavar="LIBRARY", help="measure only these beside ours and the floor")
     found.add_argument("--serve", metavar="LABEL", help=argparse.SUPPRESS)  # the process of one library
     found.add_argument("--threads", type=positive_int, default=1, help=argparse.SUPPRESS)
     return found

@@ -76,7 +76,6 @@ def training_step(batch: int, widths: tuple[int, ...]) -> list[Kernel]:
 
 def prepare(floors: Floors, threads: int) -> Callable[[], Times]:
     """A function that measures the machine with so many threads and gives the floors."""
-    machine.measure(threads)  # compiles
     return lambda: turn(floors, machine.measure(threads))
 
 

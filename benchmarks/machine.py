@@ -7,10 +7,12 @@ The kernels are written with LLVM's vectors, so that they use the widest registe
 loops do not.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import llvmlite.ir as ir
@@ -29,6 +31,7 @@ TIMING_S = 0.003  # one timing repeats its work for this long
 
 SUMS = 12  # chains of multiply-adds in flight: enough for two units with a latency of 5 cycles, and for 16 registers
 UNROLLED = 8  # multiply-adds of each chain in one turn of the loop
+FLOPS = 2 * SUMS * UNROLLED * simd.lanes(ir.FloatType())  # of one turn
 VECTORS = 8  # loaded, then stored, in one turn of the copying loop
 BLOCK = VECTORS * simd.VECTOR_BYTES
 
@@ -51,11 +54,19 @@ class Machine(NamedTuple):
 
 
 def measure(threads: int) -> Machine:
-    """Measure it now, in a quarter of a second a call."""
-    with ThreadPoolExecutor(threads) as pool:
-        flops = _best_rate(pool, threads, 2 * SUMS * UNROLLED * simd.lanes(ir.FloatType()), lambda _, n: _multiply(n))
+    """Measure it now, in a third of a second (and another for compiling, the first time)."""
+    with _pool(threads) as pool:
+        flops = _best_rate(pool, threads, FLOPS, lambda _, times: _multiply(times, np.float32(0.5)))
         copied = {size: _copy_rate(pool, threads, size) for size in SIZES}
     return Machine(threads * flops, copied)
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that stay on a processor each: new ones may share one for some milliseconds, until the system notices."""
+    if not hasattr(os, "sched_setaffinity"):
+        return ThreadPoolExecutor(threads)
+    processors = cycle(sorted(os.sched_getaffinity(0)))
+    return ThreadPoolExecutor(threads, initializer=lambda: os.sched_setaffinity(0, {next(processors)}))
 
 
 def _copy_rate(pool: ThreadPoolExecutor, threads: int, size: int) -> float:
@@ -79,8 +90,9 @@ def _aligned(size: int, beyond: int) -> np.ndarray:
 
 def _best_rate(pool: ThreadPoolExecutor, threads: int, amount: float, work: Work) -> float:
     """``amount`` a second of one thread, while all of them do the work ``amount`` stands for again and again."""
+    work(0, 1)  # compiles it, the first time
     times = 1
-    while (seconds := _together(pool, threads, work, times)) < TIMING_S / 2:
+    while (seconds := min(_together(pool, threads, work, times) for _ in range(2))) < TIMING_S / 2:
         times *= max(2, min(100, int(TIMING_S / seconds)))
     times = max(1, round(times * TIMING_S / seconds))
     return amount * times / min(_together(pool, threads, work, times) for _ in range(TIMINGS))
@@ -156,9 +168,9 @@ copy_block: Any = _copy_block
 
 
 @numba.njit(nogil=True)
-def _multiply(times):
-    """``times`` rounds of multiply-adds, on one thread."""
-    return chains(times, np.float32(0.5))
+def _multiply(times, x):
+    """``times`` rounds of multiply-adds, on one thread. Were x a constant, the compiler would leave some out."""
+    return chains(times, x)
 
 
 @numba.njit(nogil=True)

@@ -1,5 +1,7 @@
 """What the machine reaches, and the floors that follow; no test expects a speed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,14 @@ def test_the_chains_of_multiply_adds_are_computed():
     for _ in range(rounds * machine.UNROLLED):
         chains = chains * 0.5 + 0.5
     lanes = machine.simd.VECTOR_BYTES // 4
-    assert machine._multiply(rounds) == pytest.approx(lanes * chains.sum(), rel=1e-5)
+    assert machine._multiply(rounds, np.float32(0.5)) == pytest.approx(lanes * chains.sum(), rel=1e-5)
+
+
+def test_the_compiler_leaves_no_multiply_add_out():
+    machine._multiply(1, np.float32(0.5))
+    (code,) = machine._multiply.inspect_llvm().values()
+    calls = re.findall(r"call <\d+ x float> @llvm\.fmuladd", code)
+    assert len(calls) == machine.SUMS * machine.UNROLLED
 
 
 def test_the_copy_copies():
@@ -52,7 +61,7 @@ def test_more_work_is_given_until_a_timing_is_long_enough(monkeypatch):
         return times * 1e-6
 
     monkeypatch.setattr(machine, "_together", together)
-    rate = machine._best_rate(None, 1, 5.0, None)
+    rate = machine._best_rate(None, 1, 5.0, lambda thread, times: None)
     assert rate == pytest.approx(5e6)
     assert asked[-machine.TIMINGS :] == [3000] * machine.TIMINGS
 
