@@ -15,9 +15,6 @@ from tests.opspec import SPECS, VIEWS, as_list, cases
 
 from .harness import assert_same, snapshot
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 CALLS = 4
 
 # Ops that may fall back: what they return is read from values, or has a shape that depends on values ...

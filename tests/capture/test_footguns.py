@@ -17,10 +17,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import Training, attempt, batch, falls_back, may_fall_back, mlp, python_calls, same_as_eager, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # Arguments: shapes, types, layouts.
 

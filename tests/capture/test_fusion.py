@@ -8,9 +8,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import same_as_eager, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 
 def pattern(function):
     PATTERNS[function.__name__.replace("_", " ")] = function

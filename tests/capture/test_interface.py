@@ -15,10 +15,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import Training, assert_same, attempt, batch, may_fall_back, mlp, same_as_eager, snapshot, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # What can be compiled, and how it is written.
 

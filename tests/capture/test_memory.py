@@ -9,10 +9,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import Training, attempt, batch, may_fall_back, mlp, same_as_eager, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # What the caller still holds is not written again, however he holds it.
 

@@ -11,9 +11,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import attempt, batch, may_fall_back, mlp, same_as_eager, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 
 def replayed(model, calls=3):
     """A compiled ``model`` that has been called forward and backward as often as it takes to replay."""

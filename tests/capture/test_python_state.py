@@ -24,9 +24,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import Training, batch, falls_back, may_fall_back, mlp, same_as_eager, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 CALLS = 8
 CHANGED = (3, 4, 6)  # the calls before which something changes
 

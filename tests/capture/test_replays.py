@@ -8,9 +8,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import Training, batch, mlp, python_calls, seed, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 
 def replays(make):
     CASES[make.__name__.replace("_", " ")] = make

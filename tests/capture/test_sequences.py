@@ -13,9 +13,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import assert_same, attempt, batch, eager, mlp, observed, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 
 class Session:
     """A model, an optimiser, and functions on them, each compiled by itself."""

@@ -10,9 +10,6 @@ from tinygrad_fr.nn import functional as F
 
 from .harness import eager, observed, same_as_eager, values
 
-if not hasattr(torch, "compile"):
-    pytest.skip("there is no compile yet", allow_module_level=True)
-
 STEPS = 50
 
 METHODS = {
