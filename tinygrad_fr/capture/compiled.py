@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .. import random as generators
 from ..autograd import Tensor, dtypes, enable_grad, grad, no_grad
 from ..autograd.dispatch import apply
 from ..autograd.mode import thread
@@ -19,7 +18,7 @@ from ..autograd.tensor import wrap
 from ..nn import Module
 from .program import Instance, source_of
 from .recording import Recorded, Recording, Result
-from .signature import describe, flatten, rebuild
+from .signature import Arguments, describe, flatten, rebuild
 from .world import Unsafe, World
 
 _MOST_KINDS = 64  # of calls (shapes, Python arguments) that are remembered
@@ -79,16 +78,16 @@ class Compiled:
         if self._eager or mode.recorder is not None:
             return self._function(*args, **kwargs)
         with self._lock:
-            tensors, key, objects = describe(args, kwargs)
-            kind = self._kind((key, mode.grad, mode.inference, dtypes.get_default_dtype()))
+            given = describe(args, kwargs)
+            kind = self._kind((given.key, mode.grad, mode.inference, dtypes.get_default_dtype()))
             if kind is None:
                 return self._function(*args, **kwargs)
             for recorded in kind.programs:
-                if self._fits(recorded, tensors):
-                    return _replay(recorded, _Call(self._function, args, kwargs, tensors))
+                if self._fits(recorded, given.tensors):
+                    return _replay(recorded, _Call(self._function, args, kwargs, given.tensors))
                 if self._eager:
                     return self._function(*args, **kwargs)
-            return self._record(kind, args, kwargs, tensors, objects)
+            return self._record(kind, args, kwargs, given)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
@@ -115,15 +114,15 @@ class Compiled:
 
     # --- recording -----------------------------------------------------------------------------------------------
 
-    def _record(self, kind: "_Kind", args: Any, kwargs: Any, tensors: list[Tensor], objects: list[Any]) -> Any:
+    def _record(self, kind: "_Kind", args: Any, kwargs: Any, given: Arguments) -> Any:
         """Run the function once more, and note what it does."""
-        roots = [("the function", self._function), *[("an argument", each) for each in objects]]
+        roots = [("the function", self._function), *[("an argument", each) for each in given.objects]]
         try:
             world = World(roots)
         except Unsafe as error:
             self._give_up(str(error))
             return self._function(*args, **kwargs)
-        recording = Recording(self._function, args, kwargs, tensors, world)
+        recording = Recording(self._function, args, kwargs, given, world)
         if recording.problem is not None:
             self._give_up(recording.problem)
         elif recording.recorded is not None:
@@ -141,15 +140,14 @@ class Compiled:
 
     def _fits(self, recorded: Recorded, tensors: list[Tensor]) -> bool:
         """Whether the state that the program relies on is as it was."""
-        for world in recorded.worlds:
-            changed = None if world.same() else world.difference()
-            if changed is not None:
-                if not changed.structure:
-                    self._give_up(f"{changed.what} has changed")
-                return False
-        if recorded.generator is not None and generators.default_generator._state is not recorded.generator:
-            return False
-        return recorded.leaves.same() and not recorded.overlap(tensors)
+        if recorded.fits(tensors):
+            return True
+        changed = recorded.difference()
+        if changed is None:
+            return recorded.fits(tensors)
+        if not changed.structure:
+            self._give_up(f"{changed.what} has changed")
+        return False
 
 
 def _depth() -> int:
@@ -278,13 +276,13 @@ class _Backward:
     def _by_running_again(self, parents: Any, gs: list[Any]) -> list[Any]:
         """Gradients with a graph of their own: the function runs eagerly, and its graph is differentiated."""
         recorded, call = self.recorded, self.call
-        if not (recorded.is_pure and all(world.same() for world in recorded.worlds)):
+        if not (recorded.is_pure and recorded.difference() is None):
             raise RuntimeError(
                 "this compiled function cannot be differentiated twice (create_graph=True), for it draws random "
                 "numbers or changes tensors: call the function that was compiled instead"
             )
         with enable_grad():
-            tensors, _ = flatten(call.function(*call.args, **call.kwargs))
+            tensors, _, _ = flatten(call.function(*call.args, **call.kwargs))
         outputs = [tensors[i] for i in recorded.live]
         targets = [call.tensors[each] if isinstance(each, int) else each for each in recorded.targets]
         used = [i for i, each in enumerate(gs) if each is not None]

@@ -1,21 +1,22 @@
 """Recording one call of a function: its trace, what it returns and what it leaves, as a recipe."""
 
 import itertools
-import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from .. import random as generators
 from ..autograd import Tensor, grad
 from ..autograd.mode import recording
 from ..autograd.node import Node
 from ..autograd.tensor import wrap
 from .program import Backward, Recipe
 from .rewriting import rewrite
-from .signature import Refused, flatten
+from .signature import Arguments, Refused, flatten, form, have_changed
 from .trace import Trace, Value
+from .watching import Difference, Watches
 from .world import Unsafe, World, hooks_of
 
 _MOST_LIVE = 3  # results that want gradients: for each choice of those that are used there is a backward of its own
@@ -32,9 +33,10 @@ class Recorded:
     writes      the numbers of the arguments that are written, each as often as it is
     """
 
-    def __init__(self, recipe: Recipe, worlds: list[World]):
+    def __init__(self, recipe: Recipe, worlds: list[World], objects: list[Any]):
         self.recipe = recipe
-        self.worlds = worlds
+        self._worlds = worlds
+        self._objects = objects  # which the key knows by identity: alive, so that identities stay theirs
         self.optimizers = [optimizer for each in worlds for optimizer in each.optimizers]
         self.structure: Any = None
         self.results: list[Result] = []
@@ -43,9 +45,35 @@ class Recorded:
         self.read: list[Any] = []
         self.writes: list[int] = []
         self.generator: np.ndarray | None = None
-        self.leaves = Leaves([], {})
+        self._all = Watches.together(self._watches())
+        self._forms: list[Any] = []  # (leaf, what of its gradient the calls rely on)
         self.used: list[np.ndarray] = []  # arrays of tensors that are read or written, beside the arguments
         self.own_views = False  # whether one of them is a view
+
+    def _watches(self) -> list[Watches]:
+        return [watches for world in self._worlds for watches in (world.watches, world.of_tensors)]
+
+    def fits(self, tensors: list[Tensor]) -> bool:
+        """Whether all that the recipe relies on beside the key of the arguments is as it was."""
+        if not self._all.same():
+            return False
+        if self.generator is not None and generators.default_generator._state is not self.generator:
+            return False
+        if self._forms and not all(each.grad is not None and form(each.grad) == was for each, was in self._forms):
+            return False
+        return not self.overlap(tensors)
+
+    def difference(self) -> Difference | None:
+        """What of the Python state changed; other objects of the same value are no change from now on."""
+        found = next(filter(None, (each.difference() for each in self._watches())), None)
+        if found is None:
+            self._all = Watches.together(self._watches())
+        return found
+
+    def take_sources(self) -> None:
+        """Note what the gradients are like that the calls read or write."""
+        leaves = [each for each in self.recipe.sources if isinstance(each, Tensor)]
+        self._forms = [(each, form(each.grad)) for each in leaves]
 
     def overlap(self, tensors: list[Tensor]) -> bool:
         """Whether an argument shares memory with another, or with a tensor that is used, and one of them is written."""
@@ -95,8 +123,9 @@ class Result:
 class Recording:
     """One call of ``function``, recorded. ``problem`` says why it cannot be replayed; ``recorded`` is None then."""
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, arguments: list[Tensor], world: World):
-        self.arguments = arguments
+    def __init__(self, function: Any, args: Any, kwargs: Any, given: Arguments, world: World):
+        self._given = given
+        self.arguments = arguments = given.tensors
         self.world = world
         self.worlds = [world]
         self._hooks = _world_of_hooks([*world.tensors.values(), *arguments])
@@ -105,7 +134,6 @@ class Recording:
         self._tensors = list({id(each): each for each in (*world.tensors.values(), *arguments)}.values())
         before = [(each, each._array, each._requires_grad, each._node, each.grad) for each in self._tensors]
         options = self._options()
-        leaves = Leaves(list(world.tensors.values()), {id(each): each.grad is None for each in self._tensors})
         with recording(self.trace):
             self.result = function(*args, **kwargs)
         if self.trace.has_hooks and self._hooks is not None:
@@ -114,8 +142,10 @@ class Recording:
             self._refuse("a hook on a gradient does what cannot be followed")
         if self._options() != options:
             self._refuse("it changes the options of an optimizer")
+        if have_changed(given.containers):
+            self._refuse("it changes a list or a dictionary that it is given")
         if self._is_repeatable(before) and self.problem is None:
-            self._finish(before, leaves)
+            self._finish(before)
 
     @property
     def problem(self) -> str | None:
@@ -132,7 +162,7 @@ class Recording:
     def _is_repeatable(self, before: list[Any]) -> bool:
         """Whether the call left the state that a replay relies on as it was. New state of a layer or an optimiser is
         no problem: it is there from now on, and the next call is recorded."""
-        for changed in filter(None, [each.difference() for each in self.worlds]):
+        for changed in filter(None, [each.watches.difference() for each in self.worlds]):
             if not changed.structure:
                 self._refuse(f"it changes {changed.what}")
             elif self.trace.unknown:
@@ -145,16 +175,18 @@ class Recording:
 
     # --- what the call leaves ------------------------------------------------------------------------------------
 
-    def _finish(self, before: list[Any], leaves: "Leaves") -> None:
+    def _finish(self, before: list[Any]) -> None:
         trace = self.trace
         recipe = Recipe(trace.arguments, trace.sources, trace.calls)
-        recorded = Recorded(recipe, self.worlds)
-        recorded.leaves, recorded.generator = leaves, trace.generator
+        recorded = Recorded(recipe, self.worlds, self._given.objects)
+        recorded.generator = trace.generator
         try:
-            tensors, recorded.structure = flatten(self.result)
+            tensors, recorded.structure, containers = flatten(self.result)
         except Refused as error:
             self._refuse(f"it returns {error}")
             return
+        if any(self._was_there(each) for each in containers):
+            self._refuse("it returns a list or a dictionary that was there")
         self._take_gradients(recipe, before)
         recipe.number_arguments(self.arguments)
         recorded.results = [self._result(each, recipe) for each in tensors]
@@ -164,6 +196,7 @@ class Recording:
         roots = {each.root for call in recipe.calls() for each in (*call.reads(), *call.writes)}
         recorded.used = [each.tensor._array for each in roots if each.tensor is not None]
         recorded.own_views = any(each.base is not None for each in recorded.used)
+        recorded.take_sources()
         if recorded.overlap(self.arguments):
             return
         if self.problem is None:
@@ -240,6 +273,10 @@ class Recording:
                     recorded.writes.append(root.argument)
                 elif root.tensor is not None and root.tensor._version is not None:
                     recorded.recipe.bumps.append(root.tensor._version)
+
+    def _was_there(self, container: Any) -> bool:
+        """Whether a list or dictionary is not of the function's own making."""
+        return self.world.reaches(container) or any(container is each for each, _ in self._given.containers)
 
     # --- gradients that are asked for later ----------------------------------------------------------------------
 
@@ -350,32 +387,3 @@ def _flows(node: Node) -> bool:
                 seen.add(parent)
                 stack.append(parent)
     return True
-
-
-class Leaves:
-    """The tensors that the function reaches: their arrays, places in the graph and hooks, and whether each has a
-    gradient, as they were before the call."""
-
-    def __init__(self, tensors: list[Tensor], empty: dict[int, bool]):
-        self._tensors = tensors
-        self._arrays = [each._array for each in tensors]
-        self._requires = [each._requires_grad for each in tensors]
-        self._nodes = [each._node for each in tensors]
-        self._empty = [empty[id(each)] for each in tensors]
-        self._hooks = [hooks_of(each) for each in tensors]
-
-    def same(self) -> bool:
-        """Whether all is as it was."""
-        tensors = self._tensors
-        return (
-            all(map(operator.is_, map(_ARRAY, tensors), self._arrays))
-            and all(map(operator.is_, map(_REQUIRES, tensors), self._requires))
-            and all(map(operator.is_, map(_NODE, tensors), self._nodes))
-            and list(map(operator.is_, map(_GRAD, tensors), _NONE)) == self._empty
-            and list(map(hooks_of, tensors)) == self._hooks
-        )
-
-
-_ARRAY, _REQUIRES, _NODE = map(operator.attrgetter, ("_array", "_requires_grad", "_node"))
-_GRAD = operator.attrgetter("grad")
-_NONE = itertools.repeat(None)

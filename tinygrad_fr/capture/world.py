@@ -2,43 +2,32 @@
 
 A replay runs no Python of the function. So everything it could have read is found beforehand, from its code: closure
 variables, globals, attributes of objects, elements of containers, and so on from there. Before each replay all of it
-must still be the very same objects; that is one pass in C over a few dozen references.
+must still be the very same objects.
 """
 
 import builtins
-import dis
+import collections
 import functools
-import itertools
 import operator
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import random as generators
 from ..autograd import Tensor
-from ..autograd.device import device
-from ..autograd.dtypes import dtype
 from ..autograd.mode import _ModeSwitch
 from ..nn import Module
 from ..optim import Optimizer
+from .bytecode import catches, mentions
+from .watching import ALL, Watches, attribute_of_each, is_immutable, of_each, padded
 
 
 class Unsafe(Exception):
     """The function cannot be captured, for the reason that the message gives."""
 
-
-class Difference(NamedTuple):
-    """What changed. A change of ``structure`` (train or eval, a new layer) asks for another program."""
-
-    what: str
-    structure: bool
-
-
-_IMMUTABLE = (type(None), bool, int, float, complex, str, bytes, dtype, device, np.dtype, np.generic, slice, range)
-_OTHERS = (type(Ellipsis), type(NotImplemented), np.ufunc)
 
 # Modules whose functions give the same for the same arguments and change nothing.
 _PURE = {"abc", "builtins", "cmath", "collections", "contextlib", "copy", "dataclasses", "enum", "fractions"} | {
@@ -84,78 +73,57 @@ _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__
 }
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
+_SEQUENCES = (list, tuple, set, frozenset, collections.deque)
+_INNER = ("_hyper", "_launches", "_non_persistent_buffers_set")  # attributes that only the library itself reads
 
-class _Nowhere:
-    """What stands after the last reference, and in empty places."""
-
-
-_NOWHERE = _Nowhere()
+Reached = list[tuple[str, Any]]  # objects, and what they are called
 
 
 class World:
-    """What ``roots``, pairs of a name and an object, reach. `Unsafe` where something cannot be followed."""
+    """What ``roots``, pairs of a name and an object, reach. `Unsafe` where something cannot be followed.
+
+    watches     what has to stay as it is, also while the function runs
+    of_tensors  what of the tensors has to be as it was before the function ran, which may change some of it
+    """
 
     def __init__(self, roots: Iterable[tuple[str, Any]]):
         self.tensors: dict[int, Tensor] = {}  # by the identity of the tensor
         self.optimizers: list[Optimizer] = []
         self.generators: list[generators.Generator] = []
-        self._watches: list[_Watch] = []
+        self.watches = Watches()
         self._seen: dict[int, Any] = {}  # alive, so that identities stay theirs
         self._names: set[str] = {"forward", "__call__"}  # of attributes that the code mentions
-        self._objects: list[tuple[str, Any]] = []  # of classes of the user's
+        self._objects: Reached = []  # whose attributes are found by the names that the code mentions
         self._mentioned: set[tuple[int, str]] = set()  # which of their attributes have been found
+        self._of_optimizers: set[int] = set()  # identities of the tensors that only optimizers hold
         self._walk(list(roots))
         drawn = self._names.intersection(_IMPURE_OF_GENERATORS) if self.generators else ()
         if drawn:
             raise Unsafe(f"it uses {min(drawn)}() of a generator")
-        self._views = [watch.values for watch in self._watches]
-        self.remember()
+        self._watch_what_objects_are()
+        self.watches.remember()
+        self.of_tensors = self._watches_of_tensors()
 
-    # --- staying the same ----------------------------------------------------------------------------------------
-
-    def remember(self) -> None:
-        """Take what is there now for what has to be there."""
-        self._known = [*itertools.chain.from_iterable(self._views), _NOWHERE]
-
-    def same(self) -> bool:
-        """Whether everything is the very same object as before."""
-        now = itertools.chain(itertools.chain.from_iterable(self._views), (_NOWHERE,))
-        return all(map(operator.is_, now, self._known))
-
-    def difference(self) -> Difference | None:
-        """What changed, if anything did; other objects of the same value are no change."""
-        place = 0
-        for watch in self._watches:
-            count = watch.count
-            before = self._known[place : place + count]
-            place += count
-            now = list(watch.values)
-            if len(now) != count:
-                return Difference(f"{watch.what} (how many there are)", watch.structure)
-            for i, (one, other) in enumerate(zip(before, now, strict=True)):
-                if one is not other and not _equal(one, other):
-                    return watch.difference(i)
-        self.remember()
-        return None
+    def reaches(self, value: Any) -> bool:
+        """Whether the object is among those that were found."""
+        return id(value) in self._seen
 
     # --- walking -------------------------------------------------------------------------------------------------
 
-    def _walk(self, pending: list[tuple[str, Any]]) -> None:
+    def _walk(self, pending: Reached) -> None:
         while pending:
             while pending:
                 where, value = pending.pop()
-                if isinstance(value, (*_IMMUTABLE, *_OTHERS)) or id(value) in self._seen:
+                if is_immutable(value) or isinstance(value, np.ufunc) or id(value) in self._seen:
                     continue
                 self._seen[id(value)] = value
                 pending += self._reached_from(where, value)
-            pending = self._methods_mentioned()
+            pending = self._attributes_mentioned()
 
-    def _reached_from(self, where: str, value: Any) -> list[tuple[str, Any]]:
+    def _reached_from(self, where: str, value: Any) -> Reached:
         if isinstance(value, Tensor):
             self.tensors[id(value)] = value
-            if getattr(value, "__dict__", None):
-                self._objects.append((where, value))
-            return []
+            return self._visit_object(where, value) if hasattr(value, "__dict__") else []
         for kinds, visit in _VISITS:
             if isinstance(value, kinds):
                 return visit(self, where, value)
@@ -165,160 +133,207 @@ class World:
             return self._visit_object(where, value)
         raise Unsafe(f"{where} is a {type(value).__name__}, whose changes cannot be followed")
 
-    def _watch(self, what: str, values: Any, names: list[str] | None = None, structure: bool = False) -> None:
-        self._watches.append(_Watch(what, values, names, structure))
+    # --- containers ----------------------------------------------------------------------------------------------
 
-    def _visit_container(self, where: str, value: Any) -> list[tuple[str, Any]]:
-        self._watch(where, value)
-        return [(f"{where}[{i}]", each) for i, each in enumerate(value)]
+    def _visit_sequence(self, where: str, value: Any) -> Reached:
+        kind = next(each for each in _SEQUENCES if isinstance(value, each))
+        if type(value) is kind:
+            self.watches.add_elements(value, where)
+        else:  # it may say in methods of its own what it holds
+            self.watches.add(padded(kind.__iter__, value), value, where)
+        reached = [(f"{where}[{i}]", each) for i, each in enumerate(kind.__iter__(value))]
+        return reached + self._visit_if_users(where, value)
 
-    def _visit_dict(self, where: str, value: dict[Any, Any], structure: bool = False) -> list[tuple[str, Any]]:
-        names = [f"{where}[{key!r}]" if isinstance(key, (str, int)) else where for key in value]
-        self._watch(where, value.values(), names, structure)
-        if not structure:
-            self._watch(f"the keys of {where}", value.keys(), list(names))
-        return list(zip(names, value.values(), strict=True))
+    def _visit_dict(self, where: str, value: dict[Any, Any], structural: int = 0) -> Reached:
+        kind = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
+        keys, values = kind.keys(value), kind.values(value)
+        names = [f"{where}[{key!r}]" if isinstance(key, (str, int)) else where for key in keys]
+        self.watches.add_elements(keys, f"the keys of {where}", names, structural)
+        self.watches.add_elements(values, where, names, structural)
+        reached = [(where, each) for each in keys if not is_immutable(each)] if not structural else []
+        return [*reached, *zip(names, values, strict=True), *self._visit_if_users(where, value)]
 
-    def _visit_module(self, where: str, module: Module) -> list[tuple[str, Any]]:
+    def _visit_if_users(self, where: str, value: Any) -> Reached:
+        """What a container of the user's own class reaches besides its elements."""
+        return self._visit_object(where, value) if _is_user(type(value)) else []
+
+    # --- modules, optimizers, generators -------------------------------------------------------------------------
+
+    def _visit_module(self, where: str, module: Module) -> Reached:
         own = vars(module)
-        reached = []
-        for name in _MODULE_DICTS:
-            if name in own:
-                reached += self._visit_dict(where, own[name], structure=True)
-        self._watch(where, _Attributes(own, ("training",)), [f"'training' of {where}"], structure=True)
+        reached = self._visit_object(where, module)
+        structure = [name for name in ("training", *_MODULE_DICTS) if name in own]
+        for name in structure[1:]:
+            reached += self._visit_dict(where, own[name], ALL)
+        others = [name for name in own if name not in (*structure, *_INNER)]
         if _is_user(type(module)):
-            self._visit_object(where, module)
-        else:
-            names = [name for name in own if name not in (*_MODULE_DICTS, "training", "_non_persistent_buffers_set")]
-            reached += self._visit_attributes(where, own, names)
-        return reached
+            others = []  # those that the code mentions are found later
+        names = [f"{name!r} of {where}" for name in structure]
+        names += [_attribute(name, where) for name in others]
+        self.watches.add_values(own, [*structure, *others], where, names, len(structure))
+        return reached + [(f"{where}.{name}", own[name]) for name in others]
 
-    def _visit_optimizer(self, where: str, optimizer: Optimizer) -> list[tuple[str, Any]]:
+    def _visit_optimizer(self, where: str, optimizer: Optimizer) -> Reached:
         self.optimizers.append(optimizer)
         optimizer._refreshed_hyper()
-        self._watch(where, _Attributes(vars(optimizer), ("state", "param_groups")), structure=True)
-        self._watch(where, optimizer.param_groups, structure=True)
-        self._watch(where, optimizer.state.values(), structure=True)
-        reached = [("", each) for each in optimizer.state]
+        reached = self._visit_object(where, optimizer)
+        self.watches.add_values(vars(optimizer), ("state", "param_groups"), where, [where] * 2, ALL)
+        self.watches.add_elements(optimizer.param_groups, where, structural=ALL)
+        self.watches.add_elements(optimizer.state.values(), where, structural=ALL)
+        reached += [("", each) for each in optimizer.state]
         for entries in optimizer.state.values():
-            reached += self._visit_dict(where, entries, structure=True)
+            self.watches.add_elements(entries.values(), where, structural=ALL)
+            self._of_optimizers.update(map(id, entries.values()))
+            reached += [(where, each) for each in entries.values()]
         for group, (_, hyper) in zip(optimizer.param_groups, optimizer._hyper, strict=False):
-            names = [name for name in group if name not in optimizer._data_options]
-            self._watch(where, _Attributes(group, tuple(names)), structure=True)
-            self._watch(where, _Count(group), structure=True)
-            self._watch(where, group["params"], structure=True)
-            if "param_groups" in self._names:  # the function may read the numbers that only the update should read
-                names = [f"{name!r} of {where}" for name in optimizer._data_options]
-                self._watch(where, _Attributes(group, optimizer._data_options), names)
+            options = [name for name in group if name not in optimizer._data_options]
+            self.watches.add_values(group, options, where, [where] * len(options), ALL)
+            self.watches.add_size(group, where, ALL)
+            self.watches.add_elements(group["params"], where, structural=ALL)
+            self._of_optimizers.add(id(hyper))
             reached += [(where, each) for each in (*group["params"], hyper)]
         return reached
 
-    def _visit_generator(self, where: str, generator: generators.Generator) -> list[tuple[str, Any]]:
+    def _numbers_of_optimizers(self) -> Reached:
+        """The numbers that only updates should read, where the function may read them, too."""
+        if self._names.isdisjoint({"param_groups", "state_dict", "get_last_lr", *_READS_ANY_NAME}):
+            return []
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                if self._is_fresh(group, "the numbers"):
+                    names = [f"{name!r} of an optimizer" for name in optimizer._data_options]
+                    self.watches.add_values(group, optimizer._data_options, "an optimizer", names)
+        return []
+
+    def _visit_generator(self, where: str, generator: generators.Generator) -> Reached:
         self.generators.append(generator)
         return []
 
-    def _visit_object(self, where: str, value: Any) -> list[tuple[str, Any]]:
+    # --- objects of the user's -----------------------------------------------------------------------------------
+
+    def _visit_object(self, where: str, value: Any) -> Reached:
+        """Attributes are found later, for code that is yet to be found may mention them."""
         self._objects.append((where, value))
         if hasattr(value, "__dict__"):
-            self._watch(f"the attributes of {where}", _Count(vars(value)), structure=True)
+            self.watches.add_size(vars(value), f"the attributes of {where}", ALL)
         return []
 
-    def _visit_attributes(self, where: str, own: Any, names: Iterable[str]) -> list[tuple[str, Any]]:
-        names = tuple(name for name in names if name in own)
-        if names:
-            self._watch(where, _Attributes(own, names), [f"attribute {name!r} of {where}" for name in names])
+    def _watch_what_objects_are(self) -> None:
+        """Watch the classes and dictionaries of objects, both of which may be assigned."""
+        others = (type, types.ModuleType, types.FunctionType, Tensor)
+        objects = [each for _, each in self._objects if not isinstance(each, others)]
+        with_dicts = [each for each in objects if hasattr(each, "__dict__")]
+        self.watches.add(of_each(type), objects, "the class of an object", ["the class of an object"] * len(objects))
+        names = ["the dictionary of an object"] * len(with_dicts)
+        self.watches.add(attribute_of_each("__dict__"), with_dicts, "", names)
+
+    def _visit_attributes(self, where: str, own: Any, names: Iterable[str]) -> Reached:
+        names = [name for name in names if name in own]
+        self.watches.add_values(own, names, where, [_attribute(name, where) for name in names])
         return [(f"{where}.{name}", own[name]) for name in names]
 
-    def _methods_mentioned(self) -> list[tuple[str, Any]]:
-        """What the objects of the user's classes reach by the names that the code mentions."""
-        reached = []
+    def _attributes_mentioned(self) -> Reached:
+        """What objects, their classes and Python's modules reach by the names that the code mentions."""
+        reached = self._numbers_of_optimizers()
         for where, value in self._objects:
             kinds = [kind for kind in type(value).__mro__ if _is_user(kind)]
             for owner, own in [(where, value), *((kind.__name__, kind) for kind in kinds)]:
                 names = [name for name in getattr(own, "__dict__", ()) if self._is_mentioned(name, own is not value)]
-                fresh = [name for name in names if (id(own), name) not in self._mentioned]
-                self._mentioned.update((id(own), name) for name in fresh)
-                reached += self._visit_attributes(owner, vars(own), fresh) if fresh else []
-        return [(where, _plain_function(each)) for where, each in reached]
+                fresh = [name for name in names if self._is_fresh(own, name)]
+                if own is not value and self._is_fresh(own, "how many there are"):
+                    self.watches.add_size(vars(own), f"the attributes of {owner}")
+                if isinstance(own, types.ModuleType):
+                    reached += [each for name in fresh for each in self._of_python_module(own, owner, name)]
+                elif fresh:
+                    reached += self._visit_attributes(owner, vars(own), fresh)
+        return [(where, function) for where, each in reached for function in _plain_functions(each)]
+
+    def _is_fresh(self, own: Any, name: str) -> bool:
+        """Whether this attribute of an object has not been found before; from now on it has."""
+        fresh = (id(own), name) not in self._mentioned
+        self._mentioned.add((id(own), name))
+        return fresh
 
     def _is_mentioned(self, name: str, of_class: bool) -> bool:
         """Whether code may read an attribute: by its name, by one made at run time, or by what Python does itself."""
-        if of_class and name in _OF_EVERY_CLASS:
+        if name in _INNER or (of_class and name in _OF_EVERY_CLASS):
             return False
         any_name = not self._names.isdisjoint(_READS_ANY_NAME)
         return any_name or name in self._names or (of_class and name.startswith("__"))
 
-    def _visit_class(self, where: str, kind: type) -> list[tuple[str, Any]]:
+    def _visit_class(self, where: str, kind: type) -> Reached:
         if _is_user(kind):
             self._objects.append((where, kind))
         elif _root(kind) not in _PURE and not issubclass(kind, BaseException):
             raise Unsafe(f"{where} is {kind.__name__} of {_root(kind)}, whose effects cannot be followed")
         return []
 
-    def _visit_function(self, where: str, function: types.FunctionType) -> list[tuple[str, Any]]:
+    # --- functions -----------------------------------------------------------------------------------------------
+
+    def _visit_function(self, where: str, function: types.FunctionType) -> Reached:
         if not _is_user(function):
             self._check_pure(where, function)
             return []
         name = function.__qualname__
-        imported = _imports(function.__code__)
-        if imported:
-            raise Unsafe(f"{name} imports {imported[0]} while it runs")
-        if _catches(function.__code__):
+        if catches(function.__code__):
             raise Unsafe(f"{name} catches exceptions ({function.__code__.co_filename})")
-        globals_, attributes, of_globals = _mentioned(function.__code__)
-        self._names |= attributes
-        self._names.update(each for each in globals_ if each in _READS_ANY_NAME)
-        present = tuple(each for each in globals_ if each in function.__globals__)
-        if present:
-            names = [f"global {each!r} (read by {name})" for each in present]
-            self._watch(name, _Attributes(function.__globals__, present), names)
-        hidden = tuple(each for each in globals_ if each not in present)
-        if hidden:
-            self._watch(name, _Absent(function.__globals__, hidden), [f"global {each!r}" for each in hidden])
-        reached = [(f"global {each!r}", function.__globals__[each]) for each in present]
-        reached += [(f"{each}()", getattr(builtins, each, None)) for each in globals_ if each not in present]
-        for module, attribute in of_globals:
-            reached += self._of_python_module(function.__globals__.get(module), module, attribute)
-        reached += self._visit_cells(function)
-        reached += self._visit_defaults(function)
-        return reached
+        reached = self._visit_object(name, function)
+        parts = ["code", "defaults", "defaults of keywords"]
+        read = operator.attrgetter("__code__", "__defaults__", "__kwdefaults__")
+        self.watches.add(read, function, name, [f"the {each} of {name}" for each in parts])
+        reached += [(f"a default of {name}", each) for each in function.__defaults__ or ()]
+        reached += self._visit_dict(f"the defaults of {name}", function.__kwdefaults__ or {})
+        return reached + self._visit_cells(function) + self._visit_names(function)
 
-    def _of_python_module(self, module: Any, name: str, attribute: str) -> list[tuple[str, Any]]:
+    def _visit_names(self, function: types.FunctionType) -> Reached:
+        """What a function reaches by the names in its code: globals, builtins, what modules have, imports."""
+        name, table = function.__qualname__, function.__globals__
+        found = mentions(function.__code__)
+        self._names |= found.attributes
+        self._names.update(each for each in found.globals if each in _READS_ANY_NAME)
+        present = [each for each in found.globals if each in table]
+        absent = [each for each in found.globals if each not in table]
+        self.watches.add_values(table, present, name, [f"global {each!r} (read by {name})" for each in present])
+        self.watches.add(of_each(table.__contains__), absent, name, [f"global {each!r}" for each in absent])
+        reached = [(f"{each}()", getattr(builtins, each, None)) for each in absent]
+        modules = {each for each in present if isinstance(table[each], types.ModuleType)} - found.whole
+        reached += [(f"global {each!r}", table[each]) for each in present if each not in modules]
+        for module, attribute in found.pairs:
+            if isinstance(table.get(module), types.ModuleType):
+                reached += self._of_python_module(table[module], module, attribute)
+        return reached + [(each, _imported(name, each)) for each in found.imports]
+
+    def _of_python_module(self, module: types.ModuleType, name: str, attribute: str) -> Reached:
         """What ``module.attribute`` reaches."""
-        if not isinstance(module, types.ModuleType):
-            return []
         root = module.__name__.partition(".")[0]
         if root == "numpy" and attribute in _IMPURE_OF_NUMPY:
             raise Unsafe(f"it uses {name}.{attribute}")
         if root == "tinygrad_fr" and attribute in _IMPURE_OF_OURS:
             raise Unsafe(f"it uses {name}.{attribute}")
-        if root in _PURE:
-            return self._visit_attributes(name, vars(module), [attribute])
-        if root in sys.stdlib_module_names or not _is_user(module):
+        if root not in _PURE and (root in sys.stdlib_module_names or not _is_user(module)):
             raise Unsafe(f"it uses {name}.{attribute}, whose effects cannot be followed")
         return self._visit_attributes(name, vars(module), [attribute])
 
-    def _visit_cells(self, function: types.FunctionType) -> list[tuple[str, Any]]:
-        names = function.__code__.co_freevars
-        cells = function.__closure__ or ()
-        filled = [(name, cell) for name, cell in zip(names, cells, strict=True) if _is_filled(cell)]
-        if filled:
-            cells = [cell for _, cell in filled]
-            self._watch(function.__qualname__, _Cells(cells), [f"variable {name!r}" for name, _ in filled])
-        return [(f"{name!r}", cell.cell_contents) for name, cell in filled]
+    def _visit_python_module(self, where: str, module: types.ModuleType) -> Reached:
+        """A module that is more than the left side of a dot: any name in the code may be one of its."""
+        self._objects.append((where, module))
+        return []
 
-    def _visit_defaults(self, function: types.FunctionType) -> list[tuple[str, Any]]:
-        defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-        return [(f"a default of {function.__qualname__}", each) for each in defaults]
+    def _visit_cells(self, function: types.FunctionType) -> Reached:
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        filled = {name: cell for name, cell in cells if _is_filled(cell)}
+        read, names = attribute_of_each("cell_contents"), [f"variable {name!r}" for name in filled]
+        self.watches.add(read, tuple(filled.values()), function.__qualname__, names)
+        return [(f"{name!r}", cell.cell_contents) for name, cell in filled.items()]
 
-    def _visit_method(self, where: str, method: types.MethodType) -> list[tuple[str, Any]]:
+    def _visit_method(self, where: str, method: types.MethodType) -> Reached:
         self._names.add(method.__func__.__name__)
         return [(f"{type(method.__self__).__name__}", method.__self__), (where, method.__func__)]
 
-    def _visit_partial(self, where: str, partial: functools.partial[Any]) -> list[tuple[str, Any]]:
+    def _visit_partial(self, where: str, partial: functools.partial[Any]) -> Reached:
         return [(where, each) for each in (partial.func, partial.args, partial.keywords)]
 
-    def _visit_builtin(self, where: str, function: Any) -> list[tuple[str, Any]]:
+    def _visit_builtin(self, where: str, function: Any) -> Reached:
         if function in _IMPURE_BUILTINS:
             raise Unsafe(f"it calls {_IMPURE_BUILTINS[function]}()")
         owner = getattr(function, "__self__", None)
@@ -333,92 +348,74 @@ class World:
         if _root(function) not in _PURE:
             raise Unsafe(f"it uses {where} of {_root(function)}, whose effects cannot be followed")
 
-    def _nothing(self, where: str, value: Any) -> list[tuple[str, Any]]:
+    def _nothing(self, where: str, value: Any) -> Reached:
         return []
 
+    # --- tensors -------------------------------------------------------------------------------------------------
 
-_VISITS: tuple[tuple[Any, Callable[..., list[tuple[str, Any]]]], ...] = (
+    def _watches_of_tensors(self) -> Watches:
+        """Watch the arrays of the tensors, their places in the graph, hooks, and whether they have gradients.
+
+        Of the state that only an optimizer reads, the arrays say all.
+        """
+        tensors, watches = list(self.tensors.values()), Watches()
+        inner = set() if "state" in self._names else self._of_optimizers
+        outer = [each for each in tensors if id(each) not in inner]
+        watches.add(attribute_of_each("_array"), tensors, "the data of a tensor", structural=ALL)
+        for name in ("_requires_grad", "_node", "_extra"):
+            watches.add(attribute_of_each(name), outer, "a tensor", structural=ALL)
+        watches.add(_have_no_gradients, outer, "the gradient of a tensor", structural=ALL)
+        for each in outer:
+            if each._extra is not None:
+                watches.add(padded(hooks_of, each), each, "the hooks of a tensor", structural=ALL)
+        watches.remember()
+        return watches
+
+
+_VISITS: tuple[tuple[Any, Callable[..., Reached]], ...] = (
     (Module, World._visit_module),
     (Optimizer, World._visit_optimizer),
     (generators.Generator, World._visit_generator),
-    ((list, tuple), World._visit_container),
+    (_SEQUENCES, World._visit_sequence),
     (dict, World._visit_dict),
     (types.FunctionType, World._visit_function),
     (types.MethodType, World._visit_method),
     (functools.partial, World._visit_partial),
     ((types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType), World._visit_builtin),
-    ((types.MethodDescriptorType, types.ModuleType, property, _Nowhere, _ModeSwitch), World._nothing),
+    (types.ModuleType, World._visit_python_module),
+    ((types.MethodDescriptorType, _ModeSwitch), World._nothing),
     (type, World._visit_class),
 )
 
 
 def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
-    """The functions that are called with the gradient of a leaf."""
-    extra = tensor._extra
-    if extra is None:
-        return ()
-    return (*extra.get("hooks", {}).values(), *extra.get("post_hooks", {}).values())
+    """The functions that are called with the gradient of a tensor."""
+    extra, node = tensor._extra, tensor._node
+    found = [] if extra is None else [*extra.get("hooks", {}).values(), *extra.get("post_hooks", {}).values()]
+    if node is not None and node.hooks:
+        found += node.hooks.values()
+    return tuple(found)
 
 
-class _Watch:
-    """A group of references: a live view of them, and what each is called."""
-
-    def __init__(self, what: str, values: Any, names: list[str] | None, structure: bool):
-        self.what = what
-        self.values = values
-        self.names = names
-        self.structure = structure
-        self.count = sum(1 for _ in values)
-
-    def difference(self, i: int) -> Difference:
-        return Difference(f"{self.what}[{i}]" if self.names is None else self.names[i], self.structure)
+_have_gradient = operator.attrgetter("grad")
 
 
-class _Attributes:
-    """A live view of some values of a dictionary."""
-
-    def __init__(self, own: Any, names: tuple[str, ...]):
-        self._own = own
-        self._names = names
-        self._get = operator.itemgetter(*names)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            found = self._get(self._own)
-        except KeyError:
-            return iter(())
-        return iter(found) if len(self._names) > 1 else iter((found,))
+def _have_no_gradients(tensors: list[Tensor]) -> Iterator[bool]:
+    return map(_is_none, map(_have_gradient, tensors))
 
 
-class _Absent:
-    """A live view of names that a dictionary does not have: builtins, until a global hides them."""
-
-    def __init__(self, own: dict[str, Any], names: tuple[str, ...]):
-        self._own = own
-        self._names = names
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._own.get, self._names, itertools.repeat(_NOWHERE))
+_is_none = functools.partial(operator.is_, None)
 
 
-class _Count:
-    """A live view of how many entries a dictionary has: one that is new may hide an attribute of the class."""
-
-    def __init__(self, own: dict[str, Any]):
-        self._own = own
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((len(self._own),))
+def _attribute(name: str, where: str) -> str:
+    return f"attribute {name!r} of {where}"
 
 
-class _Cells:
-    """A live view of closure variables."""
-
-    def __init__(self, cells: list[Any]):
-        self._cells = cells
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([cell.cell_contents if _is_filled(cell) else _NOWHERE for cell in self._cells])
+def _imported(function: str, name: str) -> Any:
+    """The module that a function imports while it runs."""
+    if name.partition(".")[0] not in _PURE or name not in sys.modules:
+        raise Unsafe(f"{function} imports {name} while it runs")
+    return sys.modules[name]
 
 
 def _is_filled(cell: Any) -> bool:
@@ -429,72 +426,13 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two objects are the same value of a type that cannot change."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, types.MethodType):
-        return one.__func__ is other.__func__ and one.__self__ is other.__self__
-    if isinstance(one, tuple):
-        return len(one) == len(other) and all(a is b or _equal(a, b) for a, b in zip(one, other, strict=True))
-    if not isinstance(one, _IMMUTABLE):
-        return False
-    return bool(one == other) or (one != one and other != other)
-
-
-@functools.cache
-def _mentioned(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str], tuple[tuple[str, str], ...]]:
-    """The globals that a code object reads, the attributes, and which attributes of which globals."""
-    globals_: dict[str, None] = {}
-    attributes: set[str] = set()
-    of_globals: dict[tuple[str, str], None] = {}
-    last = None
-    for each in dis.get_instructions(code):
-        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            globals_[each.argval] = None
-            last = each.argval
-        elif each.opname in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"):
-            attributes.add(each.argval)
-            if last is not None:
-                of_globals[last, each.argval] = None
-            last = None
-        elif each.opname not in ("PRECALL", "PUSH_NULL", "CACHE", "EXTENDED_ARG"):
-            if each.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-                globals_[each.argval] = None
-            last = None
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            names, inside, pairs = _mentioned(inner)
-            globals_.update(dict.fromkeys(names))
-            attributes |= inside
-            of_globals.update(dict.fromkeys(pairs))
-    return tuple(globals_), frozenset(attributes), tuple(of_globals)
-
-
-@functools.cache
-def _imports(code: types.CodeType) -> list[str]:
-    """The modules that a code object imports, but those without effects."""
-    names = [each.argval for each in dis.get_instructions(code) if each.opname == "IMPORT_NAME"]
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            names += _imports(inner)
-    return [name for name in names if name.partition(".")[0] not in _PURE]
-
-
-@functools.cache
-def _catches(code: types.CodeType) -> bool:
-    """Whether a code object has a ``try``; each ``with`` has a handler of its own, which does not count."""
-    names = [each.opname for each in dis.get_instructions(code)]
-    return names.count("PUSH_EXC_INFO") > names.count("WITH_EXCEPT_START") or any(
-        _catches(inner) for inner in code.co_consts if isinstance(inner, types.CodeType)
-    )
-
-
-def _plain_function(value: Any) -> Any:
-    """The function in a static method, class method or property."""
+def _plain_functions(value: Any) -> list[Any]:
+    """The functions in a static method, class method or property; other objects as they are."""
     if isinstance(value, (staticmethod, classmethod)):
-        return value.__func__
-    return value.fget if isinstance(value, property) else value
+        return [value.__func__]
+    if isinstance(value, property):
+        return [each for each in (value.fget, value.fset, value.fdel) if each is not None]
+    return [value]
 
 
 def _root(value: Any) -> str:
