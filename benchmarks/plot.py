@@ -106,11 +106,11 @@ def _set_time_axis(axes: Any, times: list[float]) -> None:
     if wide:
         axes.set_xscale("log")
         span = max(times) / min(times)
-        axes.set_xlim(min(times) / span**0.08, max(times) * span**0.22)
+        axes.set_xlim(min(times) / span**0.08, max(times) * span**0.26)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 1e3 else (1,)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_xlim(0, max(times) * 1.22)
+        axes.set_xlim(0, max(times) * 1.28)
     axes.xaxis.set_major_formatter(FuncFormatter(tick_text))
     axes.set_xlabel("time of one call, with its unit" + ", logarithmic" * wide + " (shorter is better)")
     axes.grid(axis="x", color="0.9", linewidth=0.8)
