@@ -54,8 +54,8 @@ class Bound:
 
     def _launches(self, call: Call, arrays: Arrays) -> list[Launch] | None:
         """What the call launches, if that is all it does."""
-        if not _is_launches(call):
-            return None
+        if not _is_launches(call) or (call.each and any(each.root.argument is not None for each in call.reads())):
+            return None  # programs cannot move the arrays of an update
         try:
             with collect() as launches:
                 result, targets = _call(call, arrays)

@@ -56,6 +56,8 @@ def mentions(code: types.CodeType) -> Mentions:
         pairs.update(dict.fromkeys(inner.pairs))
         whole |= inner.whole
         imports += inner.imports
+    if "getattr" in globals_:
+        attributes.update(each for each in code.co_consts if isinstance(each, str))
     return Mentions(tuple(globals_), frozenset(attributes), tuple(pairs), frozenset(whole), tuple(imports))
 
 

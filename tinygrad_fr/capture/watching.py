@@ -26,7 +26,7 @@ class Difference(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """References: ``read(owner)`` gives them, at least one, always equally many. The first ``structural`` are structure.
+    """References: ``read(owner)`` gives them, at least one and always equally many; first those that are structure.
 
     ``names`` are what they are called, or None: ``what[number]``. Where ``read`` is None the owner is iterated.
     """

@@ -196,7 +196,7 @@ class World:
 
     def _numbers_of_optimizers(self) -> Reached:
         """The numbers that only updates should read, where the function may read them, too."""
-        if self._names.isdisjoint({"param_groups", "state_dict", "get_last_lr", *_READS_ANY_NAME}):
+        if self._names.isdisjoint({"param_groups", "state_dict", *_READS_ANY_NAME}):
             return []
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -239,6 +239,8 @@ class World:
             kinds = [kind for kind in type(value).__mro__ if _is_user(kind)]
             for owner, own in [(where, value), *((kind.__name__, kind) for kind in kinds)]:
                 names = [name for name in getattr(own, "__dict__", ()) if self._is_mentioned(name, own is not value)]
+                if isinstance(own, types.ModuleType) and _root(own) in _PURE:
+                    names = self._names.intersection(vars(own))  # getattr(torch, name) is no reason to read it all
                 fresh = [name for name in names if self._is_fresh(own, name)]
                 if own is not value and self._is_fresh(own, "how many there are"):
                     self.watches.add_size(vars(own), f"the attributes of {owner}")
@@ -258,8 +260,10 @@ class World:
         """Whether code may read an attribute: by its name, by one made at run time, or by what Python does itself."""
         if name in _INNER or (of_class and name in _OF_EVERY_CLASS):
             return False
-        any_name = not self._names.isdisjoint(_READS_ANY_NAME)
-        return any_name or name in self._names or (of_class and name.startswith("__"))
+        return name in self._names or self._reads_any_name() or (of_class and name.startswith("__"))
+
+    def _reads_any_name(self) -> bool:
+        return not self._names.isdisjoint(_READS_ANY_NAME)
 
     def _visit_class(self, where: str, kind: type) -> Reached:
         if _is_user(kind):
