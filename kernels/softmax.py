@@ -1,7 +1,8 @@
 """Softmax, its logarithm and cross-entropy, on float32 and float64 arrays.
 
-The kernels see rows: arrays (N, C) whose last axis is the one to normalise. They work on blocks of rows that stay in
-the nearest cache, pass by pass, so that exp runs over a whole block and not over one short row.
+The kernels see rows: arrays (N, C) whose last axis is the one to normalise. Threads share them in parts of some rows,
+and each works on blocks of rows that stay in the nearest cache, so that exp runs over a whole block and not over one
+short row.
 
 Every function takes ``out=``, the array to write to, which may be an input.
 """
@@ -11,7 +12,10 @@ from numpy import empty
 
 from . import vecmath
 from ._jit import inlined, kernel
+from ._launch import FINE, checked, launch, not_in_a_program
 from ._layout import INT64, axis_index, check_out, check_same, deliver, destination, plain
+from ._threads import pool_for, spread
+from .activation import apart
 from .reduce import largest, total
 
 
@@ -43,15 +47,18 @@ def cross_entropy(x, target, *, reduction="mean", ignore_index=-100, out=None):
     ``out`` is the pair of arrays (loss, lse) to write to.
     IndexError for a target that is neither a class nor ``ignore_index``.
     """
-    x, target = _checked(x, target)
+    x, target = _fitting(x, target)
     mode = _mode(reduction)
-    n = x.shape[0]
+    n, classes = x.shape
     loss_out, lse_out = (None, None) if out is None else out
     loss = destination(loss_out, (n,) if mode == _NONE else (), x.dtype, "loss")
     lse = destination(lse_out, (n,), x.dtype, "lse")
-    if _cross_entropy(x, target, mode, ignore_index, loss.ravel(), lse):
-        _raise_bad_target(target, x.shape[1], ignore_index)
-    return deliver(loss, loss_out), deliver(lse, lse_out)
+
+    def complain(row):
+        _raise_bad_target(target, row, classes, ignore_index)
+
+    checked(_cross_entropy, complain, pool_for(x.size), x, target, mode, ignore_index, loss.ravel(), lse)
+    return (loss, lse) if out is None else (deliver(loss, loss_out), deliver(lse, lse_out))
 
 
 def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=-100, out=None):
@@ -60,9 +67,9 @@ def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=
     g: (N,) for reduction "none", else (); x: (N, C), target: (N,) int64, lse: (N,) -> (N, C).
     IndexError for a target that is neither a class nor ``ignore_index``.
     """
-    x, target = _checked(x, target)
+    x, target = _fitting(x, target)
     mode = _mode(reduction)
-    n = x.shape[0]
+    n, classes = x.shape
     g, lse = plain(g, "g"), plain(lse, "lse")
     expected = (n,) if mode == _NONE else ()
     if g.shape != expected or lse.shape != (n,):
@@ -70,10 +77,12 @@ def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=
     if g.dtype != x.dtype or lse.dtype != x.dtype:
         raise TypeError(f"expected g, x and lse of one dtype, got {g.dtype}, {x.dtype} and {lse.dtype}")
     result = destination(out, x.shape, x.dtype)
-    if result is x:
-        x = x.copy()
-    if _cross_entropy_backward(g.ravel(), x, target, lse, mode, ignore_index, result):
-        _raise_bad_target(target, x.shape[1], ignore_index)
+
+    def complain(row):
+        _raise_bad_target(target, row, classes, ignore_index)
+
+    pool = pool_for(x.size)
+    checked(_cross_entropy_backward, complain, pool, g.ravel(), x, target, lse, mode, ignore_index, result)
     return deliver(result, out)
 
 
@@ -89,25 +98,22 @@ def _plain_pair(g, y):
 
 
 def _by_rows(kernel, dim, out, *arrays):
-    """Run ``kernel(*arrays, out)`` over plain arrays of one shape, with their axis ``dim`` as the last of two."""
+    """Run ``kernel(pool, *arrays, out)`` over plain arrays of one shape, with their axis ``dim`` as the last of two."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
-    if out is None and len(shape) == 2 and dim in (1, -1):  # the usual case, sooner done
-        result = empty(shape, dtype)
-        kernel(*arrays, result)
-        return result
     axis = axis_index(dim, len(shape))
     if axis < len(shape) - 1:
         return _by_moved_rows(kernel, axis, out, arrays)
     result = destination(out, shape, dtype)
-    kernel(*[_as_rows(x.copy() if x is result else x) for x in arrays], _as_rows(result))
+    launch(kernel, pool_for(result.size), *[_as_rows(x) for x in arrays], _as_rows(result))
     return deliver(result, out)
 
 
 def _by_moved_rows(kernel, axis, out, arrays):
     """The same for an axis that is not the last: it is moved there, and the result back."""
+    not_in_a_program("an axis is moved to the end")
     moved = [np.ascontiguousarray(np.moveaxis(x, axis, -1)) for x in arrays]
     result = empty(moved[0].shape, moved[0].dtype)
-    kernel(*[_as_rows(x) for x in moved], _as_rows(result))
+    launch(kernel, pool_for(result.size), *[_as_rows(x) for x in moved], _as_rows(result))
     result = np.moveaxis(result, -1, axis)
     if out is None:
         return np.ascontiguousarray(result)
@@ -137,7 +143,7 @@ def _mode(reduction):
     return mode
 
 
-def _checked(x, target):
+def _fitting(x, target):
     """x and target as plain arrays whose shapes and dtypes fit."""
     if x.ndim != 2 or target.ndim != 1:
         raise ValueError(f"expected x of shape (N, C) and target of shape (N,), got {x.shape} and {target.shape}")
@@ -148,12 +154,13 @@ def _checked(x, target):
         )
     if target.dtype is not INT64 and target.dtype != INT64:
         raise TypeError(f"expected target of dtype int64 (class indices), got {target.dtype}; convert it first")
-    return plain(x), target if target.flags.carray else np.array(target, INT64, order="C")
+    if not target.flags.carray:
+        not_in_a_program("the classes are not plain: they are copied")
+        target = np.array(target, INT64, order="C")
+    return plain(x), target
 
 
-def _raise_bad_target(target, classes, ignore_index):
-    bad = (target != ignore_index) & ((target < 0) | (target >= classes))
-    row = int(bad.argmax())
+def _raise_bad_target(target, row, classes, ignore_index):
     raise IndexError(
         f"Target {target[row]} is out of bounds: expected a class from 0 to {classes - 1}, "
         f"or ignore_index ({ignore_index}), in row {row} of {len(target)}"
@@ -161,21 +168,46 @@ def _raise_bad_target(target, classes, ignore_index):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The compiled loops. Rows are parts of flat arrays, given by their bounds (see reduce.py).
+# The compiled loops. Rows are pieces of flat arrays, given by their bounds (see reduce.py). A function of a part works
+# on some rows for one thread; the number of parts depends on the shape alone.
 #
 # A row that holds NaN or inf, or nothing but -inf, comes out as NaN without special care, because x - max(x) does.
 
+PART = 8192  # elements that a thread takes at a time
 BLOCK = 2048  # elements worked on at a time: 8 or 16 KB
+SHORT = 32  # columns up to which vectors run across rows instead of along them
+LANES = 64  # rows side by side
 
 
 @inlined
-def _rows_at_once(columns):
-    return max(1, BLOCK // max(1, columns))
+def _rows_in(elements, columns):
+    return max(1, elements // max(1, columns))
+
+
+@inlined
+def _rows_of_a_part(columns):
+    """Whole groups of LANES, where the rows are short."""
+    rows = _rows_in(PART, columns)
+    return max(1, rows // LANES) * LANES if columns <= SHORT else rows
+
+
+@inlined
+def _parts(n, columns):
+    rows = _rows_of_a_part(columns)
+    return (n + rows - 1) // rows
+
+
+@inlined
+def _part_of(part, n, columns):
+    """The first row of a part, and the end."""
+    rows = _rows_of_a_part(columns)
+    return part * rows, min((part + 1) * rows, n)
 
 
 @inlined
 def _exp(x, start, stop, out, out_start):
     """out[out_start:] = exp(x[start:stop])."""
+    vecmath.prefer_wide_vectors()
     first, out_first = np.uint64(start), np.uint64(out_start)
     for k in range(np.uint64(stop - start)):
         out[out_first + k] = vecmath.exp_nonpositive(x[first + k])
@@ -183,22 +215,26 @@ def _exp(x, start, stop, out, out_start):
 
 @inlined
 def _exp_in_place(x, start, stop):
+    vecmath.prefer_wide_vectors()
     for k in range(np.uint64(start), np.uint64(stop)):
         x[k] = vecmath.exp_nonpositive(x[k])
 
 
 @inlined
-def _subtract(x, start, stop, number, out, out_start):
-    """out[out_start:] = x[start:stop] - number."""
-    first, out_first = np.uint64(start), np.uint64(out_start)
-    for k in range(np.uint64(stop - start)):
-        out[out_first + k] = x[first + k] - number
+def _total_of_exp(x, start, stop, number):
+    """The sum of exp(x - number)."""
+    vecmath.prefer_wide_vectors()
+    result = x.dtype.type(0)
+    for k in range(np.uint64(start), np.uint64(stop)):
+        result += vecmath.exp_nonpositive(x[k] - number)
+    return result
 
 
 @inlined
-def _add_in_place(x, start, stop, number):
+def _subtract(x, start, stop, number, out):
+    """out = x - number, between the same bounds."""
     for k in range(np.uint64(start), np.uint64(stop)):
-        x[k] += number
+        out[k] = x[k] - number
 
 
 @inlined
@@ -207,17 +243,25 @@ def _multiply_in_place(x, start, stop, number):
         x[k] *= number
 
 
+# --- softmax -------------------------------------------------------------------------------------------------------
+
+
 @kernel
-def _softmax(x2d, out2d):
-    vecmath.prefer_wide_vectors()
+def _softmax(pool, x, out):
+    spread(pool, _softmax_part, _parts(*x.shape), (x, out))
+
+
+@inlined
+def _softmax_part(part, x2d, out2d):
     n, columns = x2d.shape
     x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
-    rows = _rows_at_once(columns)
-    for block in range(0, n, rows):
-        stop = min(block + rows, n)
+    first, last = _part_of(part, n, columns)
+    rows = _rows_in(BLOCK, columns)
+    for block in range(first, last, rows):
+        stop = min(block + rows, last)
         for i in range(block, stop):
             row, end = i * columns, (i + 1) * columns
-            _subtract(x, row, end, largest(x, row, end), out, row)
+            _subtract(x, row, end, largest(x, row, end), out)
         _exp_in_place(out, block * columns, stop * columns)
         for i in range(block, stop):
             row, end = i * columns, (i + 1) * columns
@@ -225,10 +269,17 @@ def _softmax(x2d, out2d):
 
 
 @kernel
-def _softmax_backward(g2d, y2d, out2d):
+def _softmax_backward(pool, g, y, out):
+    spread(pool, _softmax_backward_part, _parts(*g.shape), (g, y, out))
+
+
+@inlined
+def _softmax_backward_part(part, g2d, y2d, out2d):
+    vecmath.prefer_wide_vectors()
     n, columns = g2d.shape
     g, y, out = g2d.reshape(g2d.size), y2d.reshape(y2d.size), out2d.reshape(out2d.size)
-    for i in range(n):
+    first, last = _part_of(part, n, columns)
+    for i in range(first, last):
         row, end = np.uint64(i * columns), np.uint64((i + 1) * columns)
         dot = g.dtype.type(0)
         for k in range(row, end):
@@ -238,42 +289,42 @@ def _softmax_backward(g2d, y2d, out2d):
 
 
 @kernel
-def _log_softmax(x2d, out2d):
-    vecmath.prefer_wide_vectors()
-    n, columns = x2d.shape
-    x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
-    rows = _rows_at_once(columns)
-    work = np.empty(rows * columns, x.dtype)
-    logs = np.empty(rows, x.dtype)
-    for block in range(0, n, rows):
-        stop = min(block + rows, n)
-        for i in range(block, stop):
-            row, end = i * columns, (i + 1) * columns
-            _subtract(x, row, end, largest(x, row, end), out, row)
-        _exp(out, block * columns, stop * columns, work, 0)
-        _log_totals(work, stop - block, columns, logs)
-        for i in range(block, stop):
-            _add_in_place(out, i * columns, (i + 1) * columns, -logs[i - block])
+def _log_softmax(pool, x, out):
+    spread(pool, _log_softmax_part, _parts(*x.shape), (x, out))
 
 
 @inlined
-def _log_totals(x, rows, columns, out):
-    """out = the logarithm of the sum of each of the rows."""
-    for i in range(rows):
-        out[i] = total(x, i * columns, (i + 1) * columns)
-    for i in range(rows):
-        out[i] = vecmath.log(out[i])
+def _log_softmax_part(part, x2d, out2d):
+    n, columns = x2d.shape
+    x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
+    first, last = _part_of(part, n, columns)
+    rows = _rows_in(BLOCK, columns)
+    work = np.empty(rows * columns, x.dtype)
+    for block in range(first, last, rows):
+        stop = min(block + rows, last)
+        for i in range(block, stop):
+            row, end = i * columns, (i + 1) * columns
+            _subtract(x, row, end, largest(x, row, end), out)
+        _exp(out, block * columns, stop * columns, work, 0)
+        for i in range(block, stop):
+            place = (i - block) * columns
+            _subtract(out, i * columns, (i + 1) * columns, vecmath.log(total(work, place, place + columns)), out)
 
 
 @kernel
-def _log_softmax_backward(g2d, y2d, out2d):
-    vecmath.prefer_wide_vectors()
+def _log_softmax_backward(pool, g, y, out):
+    spread(pool, _log_softmax_backward_part, _parts(*g.shape), (g, y, out))
+
+
+@inlined
+def _log_softmax_backward_part(part, g2d, y2d, out2d):
     n, columns = g2d.shape
     g, y, out = g2d.reshape(g2d.size), y2d.reshape(y2d.size), out2d.reshape(out2d.size)
-    rows = _rows_at_once(columns)
+    first, last = _part_of(part, n, columns)
+    rows = _rows_in(BLOCK, columns)
     work = np.empty(rows * columns, g.dtype)
-    for block in range(0, n, rows):
-        stop = min(block + rows, n)
+    for block in range(first, last, rows):
+        stop = min(block + rows, last)
         _exp(y, block * columns, stop * columns, work, 0)
         for i in range(block, stop):
             row, p = np.uint64(i * columns), np.uint64((i - block) * columns)
@@ -282,19 +333,59 @@ def _log_softmax_backward(g2d, y2d, out2d):
                 out[row + k] = g[row + k] - work[p + k] * sum_of_g
 
 
+# --- cross-entropy -------------------------------------------------------------------------------------------------
+
+
 @inlined
 def _count_targets(target, classes, ignore_index):
-    """How many targets are not ignored, and how many of them are no class."""
-    counted = bad = 0
+    """How many targets are not ignored, and the first row whose target is no class, or FINE. Runs in vectors."""
+    counted, bad = 0, target.size
     for i in range(target.size):
         is_counted = target[i] != ignore_index
         counted += is_counted
-        bad += is_counted & ((target[i] < 0) | (target[i] >= classes))
-    return counted, bad
+        bad = min(bad, i if is_counted & ((target[i] < 0) | (target[i] >= classes)) else target.size)
+    return counted, (bad if bad < target.size else FINE)
 
 
-SHORT = 32  # columns up to which vectors run across rows instead of along them
-LANES = 64  # rows side by side
+@kernel
+def _cross_entropy(pool, x, target, mode, ignore_index, loss, lse):
+    """Fill loss and lse, and return FINE; or do nothing, and return the first row whose target is bad."""
+    counted, bad = _count_targets(target, x.shape[1], ignore_index)
+    if bad != FINE:
+        return bad
+    losses = loss if mode == _NONE else np.empty(x.shape[0], x.dtype)
+    spread(pool, _cross_entropy_part, _parts(*x.shape), (x, target, ignore_index, losses, lse))
+    if mode != _NONE:
+        sum_of_losses = 0.0
+        for i in range(losses.size):
+            sum_of_losses += losses[i]
+        loss[0] = sum_of_losses / counted if mode == _MEAN else sum_of_losses
+    return bad
+
+
+@inlined
+def _cross_entropy_part(part, x2d, target, ignore_index, losses, lse):
+    n, columns = x2d.shape
+    x = x2d.reshape(x2d.size)
+    first, last = _part_of(part, n, columns)
+    work = np.empty((SHORT + 2) * LANES, x.dtype)
+    maxima, logs = work[SHORT * LANES : (SHORT + 1) * LANES], work[(SHORT + 1) * LANES :]
+    for block in range(first, last, LANES):
+        rows = min(LANES, last - block)
+        if columns <= SHORT:
+            _maxima_and_totals_of_short_rows(x, block * columns, rows, columns, work, maxima, logs)
+        else:
+            for i in range(rows):
+                row, end = (block + i) * columns, (block + i + 1) * columns
+                maxima[i] = largest(x, row, end)
+                logs[i] = _total_of_exp(x, row, end, maxima[i])
+        for i in range(rows):
+            logs[i] = vecmath.log(logs[i])
+        for i in range(rows):
+            lse[block + i] = maxima[i] + logs[i]
+            losses[block + i] = 0
+            if target[block + i] != ignore_index:
+                losses[block + i] = _loss_of_row(logs[i], x2d[block + i, target[block + i]], maxima[i])
 
 
 @inlined
@@ -303,6 +394,7 @@ def _maxima_and_totals_of_short_rows(x, start, rows, columns, work, maxima, tota
 
     The rows are transposed into ``work``, so that a vector holds one column of many rows.
     """
+    vecmath.prefer_wide_vectors()
     for j in range(columns):
         for i in range(rows):
             work[np.uint64(j * LANES + i)] = x[np.uint64(start + i * columns + j)]
@@ -319,82 +411,80 @@ def _maxima_and_totals_of_short_rows(x, start, rows, columns, work, maxima, tota
             totals[i] += vecmath.exp_nonpositive(column[i] - maxima[i])
 
 
-@inlined
-def _maxima_and_totals_of_long_rows(x, start, rows, columns, work, maxima, totals):
-    """The same for rows that fill vectors by themselves."""
-    for i in range(rows):
-        row, end = start + i * columns, start + (i + 1) * columns
-        maxima[i] = largest(x, row, end)
-        _subtract(x, row, end, maxima[i], work, 0)
-        _exp_in_place(work, 0, columns)
-        totals[i] = total(work, 0, columns)
-
-
-@inlined(fastmath={"contract"})
+@vecmath.exactly
 def _loss_of_row(log_total, x, largest):
-    """lse - x, in the order that keeps a small loss exact beside a large x; hence without ``reassoc``."""
+    """lse - x, in the order that keeps a small loss exact beside a large x."""
     return log_total - (x - largest)
 
 
 @kernel
-def _cross_entropy(x2d, target, mode, ignore_index, loss, lse):
-    """Fill loss and lse. Returns the number of bad targets, and does nothing if there are any."""
-    vecmath.prefer_wide_vectors()
-    n, columns = x2d.shape
-    counted, bad = _count_targets(target, columns, ignore_index)
-    if bad:
+def _cross_entropy_backward(pool, g, x, target, lse, mode, ignore_index, out):
+    """Fill out, and return FINE; or do nothing, and return the first row whose target is bad."""
+    counted, bad = _count_targets(target, x.shape[1], ignore_index)
+    if bad != FINE:
         return bad
-    x = x2d.reshape(x2d.size)
-    work = np.empty(max(SHORT * LANES, columns), x.dtype)
-    maxima, logs = np.empty(LANES, x.dtype), np.empty(LANES, x.dtype)
-    sum_of_losses = 0.0
-    for block in range(0, n, LANES):
-        rows = min(LANES, n - block)
+    divisor = counted if mode == _MEAN else 1
+    spread(pool, _cross_entropy_backward_part, _parts(*x.shape), (g, x, target, lse, mode, divisor, ignore_index, out))
+    return bad
+
+
+@inlined
+def _cross_entropy_backward_part(part, g, x2d, target, lse, mode, divisor, ignore_index, out2d):
+    n, columns = x2d.shape
+    first, last = _part_of(part, n, columns)
+    out = out2d.reshape(out2d.size)[first * columns : last * columns]
+    x = apart(x2d.reshape(x2d.size)[first * columns : last * columns], out)
+    rows = _rows_in(BLOCK, columns)
+    work = np.empty(rows * columns + SHORT if columns <= SHORT else 0, x.dtype)
+    scales, common = np.empty(rows, x.dtype), g[0] / x.dtype.type(divisor)
+    for block in range(first, last, rows):
+        count = min(rows, last - block)
+        for i in range(count):
+            scale = g[block + i] if mode == _NONE else common
+            scales[i] = scale if target[block + i] != ignore_index else x.dtype.type(0)
+        start, classes = (block - first) * columns, target[block : block + count]
         if columns <= SHORT:
-            _maxima_and_totals_of_short_rows(x, block * columns, rows, columns, work, maxima, logs)
+            _gradients_of_short_rows(x, start, columns, classes, lse[block : block + count], scales, work, out)
         else:
-            _maxima_and_totals_of_long_rows(x, block * columns, rows, columns, work, maxima, logs)
-        for i in range(rows):
-            logs[i] = vecmath.log(logs[i])
-        for i in range(rows):
-            lse[block + i] = maxima[i] + logs[i]
-            row_loss = x.dtype.type(0)
-            if target[block + i] != ignore_index:
-                row_loss = _loss_of_row(logs[i], x2d[block + i, target[block + i]], maxima[i])
-            sum_of_losses += row_loss
-            if mode == _NONE:
-                loss[block + i] = row_loss
-    if mode == _MEAN:
-        loss[0] = sum_of_losses / counted
-    elif mode == _SUM:
-        loss[0] = sum_of_losses
-    return bad
+            _gradients_of_long_rows(x, start, columns, classes, lse[block : block + count], scales, out)
 
 
-@kernel
-def _cross_entropy_backward(g, x2d, target, lse, mode, ignore_index, out2d):
-    """Fill out. Returns the number of bad targets, and does nothing if there are any."""
+@inlined
+def _gradients_of_short_rows(x, start, columns, target, lse, scales, work, out):
+    """(exp(x - lse) - one_hot(target)) scale, for rows from x[start], over all of them at once."""
     vecmath.prefer_wide_vectors()
-    n, columns = x2d.shape
-    counted, bad = _count_targets(target, columns, ignore_index)
-    if bad:
-        return bad
-    x, out = x2d.reshape(x2d.size), out2d.reshape(out2d.size)
-    divisor = x.dtype.type(counted if mode == _MEAN else 1)
-    rows = _rows_at_once(columns)
-    for block in range(0, n, rows):
-        stop = min(block + rows, n)
-        for i in range(block, stop):
-            row, end = i * columns, (i + 1) * columns
-            _subtract(x, row, end, lse[i], out, row)
-        _exp_in_place(out, block * columns, stop * columns)
-        for i in range(block, stop):
-            row, end = i * columns, (i + 1) * columns
-            if target[i] == ignore_index:
-                _multiply_in_place(out, row, end, x.dtype.type(0))
-                continue
-            scale = g[i if mode == _NONE else 0] / divisor
-            at_target = (out[row + target[i]] - x.dtype.type(1)) * scale
-            _multiply_in_place(out, row, end, scale)
-            out[row + target[i]] = at_target
-    return bad
+    size = target.size * columns
+    _repeat(lse, target.size, columns, work)
+    for k in range(np.uint64(size)):
+        out[np.uint64(start) + k] = vecmath.exp_nonpositive(x[np.uint64(start) + k] - work[k])
+    for i in range(target.size):
+        if scales[i] != 0:
+            out[np.uint64(start + i * columns + target[i])] -= x.dtype.type(1)
+    _repeat(scales, target.size, columns, work)
+    for k in range(np.uint64(size)):
+        out[np.uint64(start) + k] *= work[k]
+
+
+@inlined
+def _repeat(numbers, count, columns, out):
+    """Each number ``columns`` times: SHORT times by whole vectors, of which the next number takes what is too much."""
+    for i in range(count):
+        number, first = numbers[i], np.uint64(i * columns)
+        for j in range(np.uint64(SHORT)):
+            out[first + j] = number
+
+
+@inlined
+def _gradients_of_long_rows(x, start, columns, target, lse, scales, out):
+    """The same, row by row. The element at the target is computed first, as ``out`` may be ``x``."""
+    vecmath.prefer_wide_vectors()
+    for i in range(target.size):
+        row, scale, place = start + i * columns, scales[i], 0
+        if scale != 0:
+            place = target[i]
+        at_target = vecmath.exp_nonpositive(x[row + place] - lse[i])
+        if scale != 0:
+            at_target -= x.dtype.type(1)
+        for k in range(np.uint64(row), np.uint64(row + columns)):
+            out[k] = vecmath.exp_nonpositive(x[k] - lse[i]) * scale
+        out[row + place] = at_target * scale

@@ -6,6 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_fr.kernels import reference, softmax
+from tinygrad_fr.kernels._launch import collect
+from tinygrad_fr.kernels._threads import get_num_threads, set_num_threads
+from tinygrad_fr.kernels.program import Program
 
 from .strategies import DTYPES, arrays, assert_close, dtypes, empty_in_layout, layouts, shapes
 
@@ -227,3 +230,44 @@ def test_bad_arguments():
         softmax.softmax(target, 0)
     with pytest.raises(ValueError, match=r"out of shape \(2, 3\)"):
         softmax.log_softmax(x, 1, out=lse)
+
+
+@pytest.mark.parametrize("shape", [(9000, 10), (100, 800)])
+def test_the_same_bits_on_any_number_of_threads(shape):
+    random = np.random.default_rng(0)
+    x = random.standard_normal(shape, np.float32)
+    target = random.integers(0, shape[1], shape[0])
+    target[::7] = -100
+    g, rows = np.ones((), np.float32), np.ones(shape[0], np.float32)
+
+    def everything():
+        y, logs = softmax.softmax(x, 1), softmax.log_softmax(x, 1)
+        loss, lse = softmax.cross_entropy(x, target)
+        yield from (y, logs, loss, lse, softmax.softmax_backward(x, y, 1), softmax.log_softmax_backward(x, logs, 1))
+        yield softmax.cross_entropy_backward(g, x, target, lse)
+        yield softmax.cross_entropy_backward(rows, x, target, lse, reduction="none")
+
+    together, before = list(everything()), get_num_threads()
+    try:
+        set_num_threads(1)
+        alone = list(everything())
+    finally:
+        set_num_threads(before)
+    for each, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(each.view(np.int32), other.view(np.int32))
+
+
+def test_forward_and_backward_are_a_launch_each_that_tells_the_row_of_a_bad_target():
+    x, target = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
+    loss, lse, g, dx = np.empty((), np.float32), np.empty(4, np.float32), np.ones((), np.float32), np.empty_like(x)
+    with collect() as launches:
+        softmax.cross_entropy(x, target, out=(loss, lse))
+        softmax.cross_entropy_backward(g, x, target, lse, out=dx)
+    assert len(launches) == 2
+    program = Program(launches)
+    program.run()
+    assert loss == pytest.approx(np.log(3))
+    np.testing.assert_allclose(dx.sum(1), 0, atol=1e-7)
+    target[2] = 3
+    with pytest.raises(IndexError, match=r"Target 3 is out of bounds.*row 2 of 4"):
+        program.run()

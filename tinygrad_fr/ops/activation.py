@@ -188,7 +188,7 @@ def softplus(input, beta=1.0, threshold=20.0):
 # --- softmax -----------------------------------------------------------------------------------------------------
 
 
-@op(kind="float")
+@op(kind="float", launches=True)
 def _softmax(x, *, dim, out=None):
     """exp(x) / sum(exp(x)) along ``dim``."""
     return k.softmax.softmax(x, dim, out=out)
@@ -200,11 +200,11 @@ def _(g, result, dim):
 
 
 @_softmax.backward
-def _(g, result, dim):
-    return k.softmax.softmax_backward(g, result, dim)
+def _(g, result, dim, out=None):
+    return k.softmax.softmax_backward(g, result, dim, out=out)
 
 
-@op(kind="float")
+@op(kind="float", launches=True)
 def _log_softmax(x, *, dim, out=None):
     """x - log(sum(exp(x))) along ``dim``."""
     return k.softmax.log_softmax(x, dim, out=out)
@@ -216,8 +216,8 @@ def _(g, result, dim):
 
 
 @_log_softmax.backward
-def _(g, result, dim):
-    return k.softmax.log_softmax_backward(g, result, dim)
+def _(g, result, dim, out=None):
+    return k.softmax.log_softmax_backward(g, result, dim, out=out)
 
 
 @public

@@ -6,15 +6,16 @@ from .checks import check_values
 from .indexing import where
 
 
-@op(keeps=("lse",))
+@op(keeps=("lse",), launches=True)
 def softmax_cross_entropy(x, target, *, reduction, ignore_index, out=None):
     """-log softmax(x)[target] for each row, ignoring rows of class ``ignore_index``.  (N, C), (N,) -> () or (N,)."""
-    return k.softmax.cross_entropy(x, target, reduction=reduction, ignore_index=ignore_index)
+    return k.softmax.cross_entropy(x, target, reduction=reduction, ignore_index=ignore_index, out=out)
 
 
 @softmax_cross_entropy.backward
-def _(g, x, target, lse, reduction, ignore_index):
-    return k.softmax.cross_entropy_backward(g, x, target, lse, reduction=reduction, ignore_index=ignore_index), None
+def _(g, x, target, lse, reduction, ignore_index, out=(None, None)):
+    options = {"reduction": reduction, "ignore_index": ignore_index}
+    return k.softmax.cross_entropy_backward(g, x, target, lse, **options, out=out[0]), None
 
 
 @softmax_cross_entropy.reference
