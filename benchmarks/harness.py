@@ -34,8 +34,9 @@ class Pace(NamedTuple):
     """How long a case is timed, in seconds. A benchmark of many cases sets its own."""
 
     timing: float = 0.02  # one timing repeats a fast case for this long
-    case: float = 0.3  # a turn takes timings of one case for about this long, and at least one
-    warm_up: float = 0.2  # of each case, at the start of every process: functions compile, threads wake, caches fill
+    case: float = 0.3  # a turn takes timings of one case for about this long
+    least: int = 1  # but at least so many
+    warm_up: float = 0.2  # of each case, as a process starts: functions compile, threads wake, caches fill
 
 
 USUAL = Pace()
@@ -109,7 +110,7 @@ def warm_up(run: Case, seconds: float = USUAL.warm_up) -> float:
 def plan(seconds: float, pace: Pace = USUAL) -> Plan:
     """How to time a case whose calls take about so long."""
     calls = max(1, int(pace.timing / seconds))
-    return Plan(min(MOST_TIMINGS, max(1, int(pace.case / (calls * seconds)))), calls)
+    return Plan(min(MOST_TIMINGS, max(pace.least, int(pace.case / (calls * seconds)))), calls)
 
 
 def best_time(run: Case, plan: Plan) -> float:

@@ -19,7 +19,7 @@ from .results import Cells, Row
 TITLE = "Matrix products m x k x n, float32"
 LIBRARIES = ("tinygrad_fr", "numpy", "torch", "jax", "floor")
 THREADS = (1, 2)
-PACE = Pace(timing=0.002, case=0.014, warm_up=0.01)  # there are many
+PACE = Pace(timing=0.002, case=0.014, least=3, warm_up=0.01)  # there are many
 SQUARES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 LAYER = (64, 784, 128)  # batch, inputs, outputs
 OUTER, INNER = (1, 10, 64, 128, 256), (10, 64, 128, 784)  # m and n of the shapes of nets; k

@@ -166,7 +166,9 @@ def test_a_turn_is_planned_by_the_last(monkeypatch):
 
 
 def test_a_benchmark_may_be_in_a_hurry():
-    assert harness.plan(0.001, harness.Pace(timing=0.002, case=0.01)) == Plan(5, 2)
+    hurry = harness.Pace(timing=0.002, case=0.01, least=2)
+    assert harness.plan(0.001, hurry) == Plan(5, 2)
+    assert harness.plan(0.1, hurry) == Plan(2, 1)
 
 
 def test_the_first_timing_does_not_count_where_there_are_others(monkeypatch):

@@ -122,6 +122,9 @@ class Compiled:
         except Unsafe as error:
             self._give_up(str(error))
             return self._function(*args, **kwargs)
+        tensors = (*world.tensors.values(), *given.tensors)
+        if any(each.grad is not None and each.grad._requires_grad for each in tensors):
+            return self._function(*args, **kwargs)  # gradients with a graph of their own: rare, and not for replays
         recording = Recording(self._function, args, kwargs, given, world)
         if recording.problem is not None:
             self._give_up(recording.problem)

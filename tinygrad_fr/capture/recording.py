@@ -1,7 +1,7 @@
 """Recording one call of a function: its trace, what it returns and what it leaves, as a recipe."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,6 +47,7 @@ class Recorded:
         self.generator: np.ndarray | None = None
         self._all = Watches.together(self._watches())
         self._forms: list[Any] = []  # (leaf, what of its gradient the calls rely on)
+        self._aliases: list[Any] = []  # (number of an argument, the tensor whose array it is, whether it is that)
         self.used: list[np.ndarray] = []  # arrays of tensors that are read or written, beside the arguments
         self.own_views = False  # whether one of them is a view
 
@@ -61,6 +62,9 @@ class Recorded:
             return False
         if self._forms and not all(each.grad is not None and form(each.grad) == was for each, was in self._forms):
             return False
+        for i, tensor, is_itself in self._aliases:
+            if tensors[i]._array is not tensor._array or (tensors[i] is tensor) != is_itself:
+                return False
         return not self.overlap(tensors)
 
     def difference(self) -> Difference | None:
@@ -69,6 +73,11 @@ class Recorded:
         if found is None:
             self._all = Watches.together(self._watches())
         return found
+
+    def take_aliases(self, arguments: list[Tensor], tensors: Iterable[Tensor]) -> None:
+        """Note which arguments are tensors that the function reaches anyway."""
+        pairs = [(i, each, other) for i, each in enumerate(arguments) for other in tensors]
+        self._aliases = [(i, other, each is other) for i, each, other in pairs if each._array is other._array]
 
     def take_sources(self) -> None:
         """Note what the gradients are like that the calls read or write."""
@@ -197,6 +206,7 @@ class Recording:
         recorded.used = [each.tensor._array for each in roots if each.tensor is not None]
         recorded.own_views = any(each.base is not None for each in recorded.used)
         recorded.take_sources()
+        recorded.take_aliases(self.arguments, list(self.world.tensors.values()))
         if recorded.overlap(self.arguments):
             return
         if self.problem is None:
