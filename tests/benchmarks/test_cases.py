@@ -27,6 +27,7 @@ from benchmarks import (
 )
 from benchmarks import startup as startup_benchmark
 from benchmarks.libraries import COMPILED, FLOOR, OURS
+from tinygrad_fr.kernels import reference
 
 MODULES = {name: importlib.import_module(f"benchmarks.{name}") for name in NAMES}
 
@@ -141,13 +142,14 @@ def test_matmul_has_squares_a_layer_and_the_shapes_of_nets():
 
 
 def test_activations_are_what_they_are_called():
-    functions = {"relu": lambda x: np.maximum(x, 0), "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
-    functions.update(tanh=np.tanh, exp=np.exp)
-    generator = np.random.default_rng(0)
     expected = {}
-    arrays = {size: generator.standard_normal(size, np.float32).astype(np.float64) for size in activations.SIZES}
-    for name, function in functions.items():
-        expected.update({f"{name}, {size:,} floats": [function(x)] for size, x in arrays.items()})
+    for name in activations.FUNCTIONS:
+        function = getattr(reference, name, None) or (lambda x: reference.gelu(x, "tanh"))
+        for size in activations.SIZES:
+            x = activations.numbers(name, size).astype(np.float64)
+            expected[f"{name}, {size:,} floats"] = [function(x)]
+    in_numpy = activations.cases("numpy")
+    assert set(expected) - set(in_numpy) == {f"{name}, {size} floats" for name in ("erf", "gelu") for size in (7, 40)}
     assert_all_agree(activations, expected)
 
 
