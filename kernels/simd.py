@@ -213,6 +213,31 @@ def array_at(where, count, like):
 
 
 @intrinsic
+def call(typingctx, function, arguments):
+    """Call a function of 64-bit integers, which gives nothing, by its address."""
+
+    def generate(context, builder, signature, values):
+        kinds = signature.args[1]
+        integers = [builder.extract_value(values[1], i) for i in range(len(kinds))]
+        integers = [context.cast(builder, x, kind, types.int64) for x, kind in zip(integers, kinds, strict=True)]
+        kind = ir.FunctionType(ir.VoidType(), [INDEX] * len(integers))
+        builder.call(builder.inttoptr(values[0], ir.PointerType(kind)), integers)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), generate
+
+
+@intrinsic
+def word(typingctx, where):
+    """The 64-bit integer at an address."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.load(builder.inttoptr(arguments[0], POINTER), typ=INDEX)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
 def keep(typingctx, array):
     """Do nothing, and by being called keep ``array`` alive up to here: `address` alone does not."""
 

@@ -8,13 +8,13 @@ import functools
 import numba
 import numpy as np
 from numba import types
+from numpy import empty
 
-from .._launch import launch
+from .._launch import launch, not_in_a_program
 from .._threads import pool_for
-from ..simd import VECTOR_BYTES
-from .blocking import PARALLEL, WIDE
-from .macro import product
-from .micro import MASK, NO_GATE, RELU
+from .blocking import PARALLEL
+from .macro import batch_of_products, fused, product
+from .micro import MASK, NO_GATE, RELU, TABLE_SLOTS, fill_table
 
 
 def matmul(x, y, *, mask=None, out=None):
@@ -25,28 +25,26 @@ def matmul(x, y, *, mask=None, out=None):
     ``out`` receives the result and may overlap the operands. Raises TypeError for dtypes other than two times float32
     or float64, ValueError for shapes that do not match.
     """
-    kernels = _KERNELS.get(x.dtype)
-    if kernels is None or x.dtype != y.dtype:
-        raise _dtype_error(x, y)
     try:
         m, k = x.shape
         rows, n = y.shape
     except ValueError:
-        if mask is not None:
-            raise ValueError(f"a mask is for the product of two matrices, got {x.shape} and {y.shape}") from None
-        return _batched(kernels, x, y, out)
+        return _batched(x, y, mask, out)
     if rows != k:
         raise ValueError(_mismatch(x, y))
+    kernels = _KERNELS.get(x.dtype)
+    if kernels is None or x.dtype is not y.dtype:
+        kernels = _kernels_for(x, y)
+    if out is None:
+        out = empty((m, n), x.dtype)
+    elif out.shape != (m, n) or out.dtype is not x.dtype or not out.flags.writeable:
+        _check_out("out", out, (m, n), x)
+    pool = pool_for(m * k * n, PARALLEL)
     if mask is not None:
-        return _masked(kernels, x, y, mask, out)
-    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, y)
-    if m and n:
-        pool = pool_for(m * k * n, PARALLEL)
-        if n == 1:  # the few rows of the transpose go faster than one column
-            kernels.run(pool, y.T, x.T, result.T)
-        else:
-            kernels.run(pool, x, y, result)
-    return result if out is None or out is result else _copied(result, out)
+        _run_masked(kernels, pool, x, y, mask, out)
+    elif out.size:
+        launch(kernels.product, pool, kernels.table, x, y, out)
+    return out
 
 
 def linear(x, w, b=None, *, activation=None, out=None):
@@ -56,22 +54,28 @@ def linear(x, w, b=None, *, activation=None, out=None):
     TypeError for dtypes other than float32 or float64, the same for all three, and ValueError for shapes that do not
     match.
     """
+    try:
+        (m, k), (n, columns) = x.shape, w.shape
+        gate = _GATES[activation]
+    except (ValueError, KeyError):
+        m, k, n, columns, gate = 0, 0, 0, -1, NO_GATE
+    if columns != k:
+        _refuse_linear(x, w, activation)
     kernels = _KERNELS.get(x.dtype)
-    if kernels is None or x.dtype != w.dtype:
-        raise _dtype_error(x, w)
-    if x.ndim != 2 or w.ndim != 2 or x.shape[1] != w.shape[1]:
-        raise ValueError(f"linear expects x of shape (m, k) and w of shape (n, k), got {x.shape} and {w.shape}")
-    if activation not in _GATES:
-        raise ValueError(f"linear expects activation to be None or 'relu', got {activation!r}")
-    m, k = x.shape
-    n = w.shape[0]
-    bias, bias_column = kernels.zeros, 0
-    if b is not None:
-        bias, bias_column = _bias(b, n, x), x.itemsize
-    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, w, bias)
-    if m and n:
-        kernels.run(pool_for(m * k * n, PARALLEL), x, w.T, result, bias, bias_column, _GATES[activation])
-    return result if out is None or out is result else _copied(result, out)
+    if kernels is None or x.dtype is not w.dtype:
+        kernels = _kernels_for(x, w)
+    if b is None:
+        b = kernels.empty
+    elif b.dtype is not x.dtype or b.shape != (n,):
+        _check_bias(b, n, x)
+    if out is None:
+        out = empty((m, n), x.dtype)
+    elif out.shape != (m, n) or out.dtype is not x.dtype or not out.flags.writeable:
+        _check_out("out", out, (m, n), x)
+    if out.size:
+        pool = pool_for(m * k * n, PARALLEL)
+        launch(kernels.fused, pool, kernels.table, x, w.T, out, b, gate, kernels.no_mask, kernels.empty)
+    return out
 
 
 _GATES = {None: NO_GATE, "relu": RELU}
@@ -81,39 +85,33 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
     """The gradient of `linear` by its weight, g.T @ x, and with it by its bias, the sum of g over N.
 
     g: (N, O), x: (N, I) -> (O, I), or with ``bias=True`` or an array ``bias_out`` of shape (O,) for it: the pair
-    (O, I), (O,). The sum over N is added up as by `reduce.sum`. Outputs may overlap the operands, not one another.
-    Errors as in `matmul`.
+    (O, I), (O,). The sum is added up as by `reduce.sum` (but for O = 1), so it has the same bits. Outputs may overlap
+    the operands, not one another. Errors as in `matmul`.
     """
-    kernels = _KERNELS.get(g.dtype)
-    if kernels is None or g.dtype != x.dtype:
-        raise _dtype_error(g, x)
     if g.ndim != 2 or x.ndim != 2 or g.shape[0] != x.shape[0]:
         raise ValueError(
             f"weight_gradient expects g of shape (N, O) and x of shape (N, I), got {g.shape} and {x.shape}"
         )
+    kernels = _kernels_for(g, x)
     (rows, m), n = g.shape, x.shape[1]
-    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), g, x)
-    pool = pool_for(m * rows * n, PARALLEL)
-    if not bias and bias_out is None:
-        if m and n:
-            kernels.run(pool, g.T, x, result)
-        return result if out is None or out is result else _copied(result, out)
-    sums = np.empty(m, kernels.dtype) if bias_out is None else _target(bias_out, (m,), g, x)
-    if m:
-        kernels.run(pool, g.T, x, result, sums=sums)
-    result = result if out is None or out is result else _copied(result, out)
-    return result, (sums if bias_out is None or bias_out is sums else _copied(sums, bias_out))
+    if out is None:
+        out = empty((m, n), x.dtype)
+    else:
+        _check_out("out", out, (m, n), x)
+    sums = kernels.empty
+    if bias_out is not None:
+        _check_out("bias_out", bias_out, (m,), x)
+        sums = bias_out
+    elif bias:
+        sums = bias_out = empty(m, x.dtype)
+    if out.size or sums.size:
+        pool = pool_for(m * rows * n, PARALLEL)
+        launch(kernels.fused, pool, kernels.table, g.T, x, out, kernels.empty, NO_GATE, kernels.no_mask, sums)
+    return out if bias_out is None else (out, bias_out)
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Shapes, dtypes and outputs
-
-
-def _dtype_error(x, y):
-    return TypeError(
-        f"the matrix product expects two arrays of float32 or two of float64, got {x.dtype} and {y.dtype}: "
-        "convert one with astype"
-    )
 
 
 def _mismatch(x, y):
@@ -123,67 +121,58 @@ def _mismatch(x, y):
     )
 
 
-def _masked(kernels, x, y, mask, out):
-    (m, k), n = x.shape, y.shape[1]
-    if mask.shape != (m, n) or mask.dtype != x.dtype:
-        raise ValueError(
-            f"mask is expected to have shape {(m, n)} and dtype {x.dtype}, those of the product, "
-            f"got {mask.shape} and {mask.dtype}"
+def _kernels_for(x, y):
+    kernels = _KERNELS.get(x.dtype)
+    if kernels is None or x.dtype != y.dtype:
+        raise TypeError(
+            f"the matrix product expects two arrays of float32 or two of float64, got {x.dtype} and {y.dtype}: "
+            "convert one with astype"
         )
-    mask = np.ascontiguousarray(mask)
-    result = np.empty((m, n), kernels.dtype) if out is None else _target(out, (m, n), x, y, mask)
-    if m and n:
-        pool = pool_for(m * k * n, PARALLEL)
-        if n == 1:
-            kernels.run(pool, y.T, x.T, result.T, gate=MASK, mask=mask.T)
-        else:
-            kernels.run(pool, x, y, result, gate=MASK, mask=mask)
-    return result if out is None or out is result else _copied(result, out)
+    return kernels
 
 
-def _bias(b, n, x):
+def _refuse_linear(x, w, activation):
+    if activation not in _GATES:
+        raise ValueError(f"linear expects activation to be None or 'relu', got {activation!r}")
+    raise ValueError(f"linear expects x of shape (m, k) and w of shape (n, k), got {x.shape} and {w.shape}")
+
+
+def _check_bias(b, n, x):
     if b.dtype != x.dtype:
         raise TypeError(f"linear expects b of the dtype of x, {x.dtype}, got {b.dtype}")
     if b.shape != (n,):
         raise ValueError(f"linear expects b of shape ({n},), one for each row of w, got {b.shape}")
-    return np.ascontiguousarray(b)
 
 
-def _target(out, shape, *operands):
-    """``out`` itself where a kernel may write there, else a new array to be copied into it."""
-    if out.shape != shape or out.dtype != operands[0].dtype:
+def _check_out(name, out, shape, x):
+    if out.shape != shape or out.dtype != x.dtype:
         raise ValueError(
-            f"out is expected to have shape {shape} and dtype {operands[0].dtype}, got {out.shape} and {out.dtype}"
+            f"{name} is expected to have shape {shape} and dtype {x.dtype}, got {out.shape} and {out.dtype}"
         )
-    if not out.flags.carray:
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
-        return np.empty(shape, out.dtype)
-    for operand in operands:
-        if _overlap(out, operand):
-            return np.empty(shape, out.dtype)
-    return out
+    if not out.flags.writeable:
+        raise ValueError(f"{name} is read-only")
 
 
-def _overlap(x, y):
-    """Whether two arrays may share memory; two that own theirs share it only when they are the same."""
-    if x.base is None and y.base is None:
-        return x is y
-    return np.may_share_memory(x, y)
-
-
-def _copied(result, out):
-    out[...] = result
-    return out
+def _run_masked(kernels, pool, x, y, mask, out):
+    if mask.shape != out.shape or mask.dtype != x.dtype:
+        raise ValueError(
+            f"mask is expected to have shape {out.shape} and dtype {x.dtype}, those of the product, "
+            f"got {mask.shape} and {mask.dtype}"
+        )
+    if out.size:
+        launch(kernels.fused, pool, kernels.table, x, y, out, kernels.empty, MASK, mask, kernels.empty)
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Batches
 
 
-def _batched(kernels, x, y, out):
+def _batched(x, y, mask, out):
+    if mask is not None:
+        raise ValueError(f"a mask is for the product of two matrices, got {x.shape} and {y.shape}")
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         raise ValueError(_mismatch(x, y))
+    kernels = _kernels_for(x, y)
     try:
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     except ValueError:
@@ -192,7 +181,19 @@ def _batched(kernels, x, y, out):
     result = np.empty(shape, x.dtype) if out is None else _target(out, shape, x, y)
     if result.size:
         _run_batch(kernels, np.broadcast_to(x, batch + x.shape[-2:]), np.broadcast_to(y, batch + y.shape[-2:]), result)
-    return result if out is None or out is result else _copied(result, out)
+    if out is None or out is result:
+        return result
+    out[...] = result
+    return out
+
+
+def _target(out, shape, x, y):
+    """``out`` itself where a kernel may write there, else a new array to be copied into it."""
+    _check_out("out", out, shape, x)
+    if out.flags.carray and not np.may_share_memory(out, x) and not np.may_share_memory(out, y):
+        return out
+    not_in_a_program("the output of a batch of products overlaps an operand, or is not in order")
+    return np.empty(shape, out.dtype)
 
 
 def _run_batch(kernels, x, y, out):
@@ -201,14 +202,13 @@ def _run_batch(kernels, x, y, out):
         for one_x, one_y, one_out in zip(x, y, out, strict=True):
             _run_batch(kernels, one_x, one_y, one_out)
         return
-    count, (x_step, y_step, out_step) = 1, (0, 0, 0)
+    count, steps = 1, (0, 0, 0)
     if x.ndim > 2:
         count = out.size // (out.shape[-2] * out.shape[-1])
-        x_step, y_step, out_step = x.strides[-3], y.strides[-3], out.strides[-3]
-    (m, n), k = out.shape[-2:], x.shape[-1]
-    pool = pool_for(count * m * k * n, PARALLEL)
+        steps = x.strides[-3], y.strides[-3], out.strides[-3]
+    pool = pool_for(out.size * x.shape[-1], PARALLEL)
     first = (0,) * (x.ndim - 2)
-    kernels.run(pool, x[first], y[first], out[first], batch=(count, x_step, y_step, out_step))
+    launch(kernels.batch, pool, kernels.table, x[first], y[first], out[first], count, *steps)
 
 
 def _collapses(x):
@@ -221,37 +221,44 @@ def _collapses(x):
 
 
 class _Kernels:
-    """The product for one dtype, compiled once for all layouts.
+    """The products for one dtype, compiled once for all layouts.
 
     A signature of arrays with any strides, read-only and unaligned, accepts every array of its dtype; with compilation
     at call time switched off, Numba converts to it instead of compiling one more version for each layout.
     """
 
     def __init__(self, dtype):
-        self.dtype = dtype
-        self.zeros = np.zeros(WIDE * VECTOR_BYTES // dtype.itemsize, dtype)
-        self.no_mask, self.no_sums = np.empty((0, 0), dtype), np.empty(0, dtype)
+        self.empty, self.no_mask = np.empty(0, dtype), np.empty((0, 0), dtype)
+        element = numba.from_dtype(dtype)
+        self._pool = types.Array(types.int64, 1, "C")
+        self._vector, self._matrix = (types.Array(element, d, "A", readonly=True, aligned=False) for d in (1, 2))
+        self._sums, self._result = (types.Array(element, d, "A") for d in (1, 2))
 
-    def run(self, pool, x, y, out, bias=None, bias_column=0, gate=NO_GATE, mask=None, sums=None, batch=(1, 0, 0, 0)):
-        """Launch the product of non-empty operands."""
-        bias = self.zeros if bias is None else bias
-        mask = self.no_mask if mask is None else mask
-        sums = self.no_sums if sums is None else sums
-        launch(self.product, pool, x, y, out, bias, bias_column, gate, mask, sums, *batch)
+    @functools.cached_property
+    def table(self):
+        """The address of the table of compiled tiles."""
+        self._table = np.zeros(TABLE_SLOTS, np.int64)
+        fill_table(self._table, self.empty)
+        return self._table.ctypes.data
 
     @functools.cached_property
     def product(self):
-        element = numba.from_dtype(self.dtype)
-        operand = types.Array(element, 2, "A", readonly=True, aligned=False)
-        result = types.Array(element, 2, "A")
-        bias = types.Array(element, 1, "C", readonly=True, aligned=False)
-        pool = types.Array(types.int64, 1, "C")
-        product.disable_compile(False)
-        sums = types.Array(element, 1, "C")
-        index = types.intp
-        product.compile((pool, operand, operand, result, bias, index, index, operand, sums, *[index] * 4))
-        product.disable_compile()
-        return product
+        return self._compiled(product, self._matrix, self._matrix, self._result)
+
+    @functools.cached_property
+    def batch(self):
+        return self._compiled(batch_of_products, self._matrix, self._matrix, self._result, *[types.intp] * 4)
+
+    @functools.cached_property
+    def fused(self):
+        matrix = self._matrix
+        return self._compiled(fused, matrix, matrix, self._result, self._vector, types.intp, matrix, self._sums)
+
+    def _compiled(self, function, *signature):
+        function.disable_compile(False)
+        function.compile((self._pool, types.intp, *signature))
+        function.disable_compile()
+        return function
 
 
 _KERNELS = {dtype: _Kernels(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}

@@ -1,34 +1,44 @@
 """The sizes of the matrix product, for the vectors of this processor: data, not code.
 
-The scheme and the names MR, NR, KC are those of BLIS (Van Zee and van de Geijn, "BLIS: a framework for rapidly
-instantiating BLAS functionality", ACM TOMS 2015). All were measured on AVX-512.
+The scheme and the name KC are those of BLIS (Van Zee and van de Geijn, "BLIS: a framework for rapidly instantiating
+BLAS functionality", ACM TOMS 2015). All were measured on AVX-512.
 """
 
-from ..simd import VECTOR_BITS, VECTOR_BYTES
+from ..simd import VECTOR_BITS
 
-# The register tile: MR rows of NV vectors are accumulators, NV more registers hold a row of y and one or two a
-# broadcast element of x. AVX-512 has 32 registers; AVX2 and SSE have 16.
-MR, NV = {512: (14, 2), 256: (6, 2), 128: (6, 2)}[VECTOR_BITS]
-NR_BYTES = NV * VECTOR_BYTES
+# The register tiles: for a number of vectors of columns, the most rows. Their sums are accumulators; more registers
+# hold a row of y and one or two a broadcast element of x. AVX-512 has 32 registers; AVX2 and SSE have 16. Tiles of many
+# vectors and few rows are for products of few rows: they keep as many sums in flight, and read longer pieces of y.
+ROWS = {
+    512: {1: 14, 2: 14, 3: 8, 4: 3, 8: 3},
+    256: {1: 6, 2: 6, 3: 3, 4: 3, 8: 1},
+    128: {1: 6, 2: 6, 3: 3, 4: 3, 8: 1},
+}[VECTOR_BITS]
 
-# Products of at most FEW_ROWS rows take tiles of WIDE vectors; where y has unit stride along k, DOTS columns at a time.
-FEW_ROWS, WIDE, DOTS = 3, 8, 8
-DOT_ROWS = 4
+MOST_ROWS = tuple(ROWS.get(vectors, 0) for vectors in range(9))
 
-# The depth of a block of k. A packed panel of y, KC rows of NR columns, stays in the first-level cache (32 KiB with
-# AVX-512) while the row tiles pass over it; where nothing is packed, long sums cost less than reloading the result.
+# The panels of y have at most NV vectors; where x is packed, they have PACKED_NV, and the tiles up to MR rows.
+NV, PACKED_NV = 3, 2
+MR = ROWS[PACKED_NV]
+
+# Products of at most FEW_ROWS rows take the wide tiles.
+FEW_ROWS = min(3, ROWS[8])
+WIDE = 8
+
+# Where y has unit stride along k, products of at most DOT_ROWS rows are done DOTS columns at a time.
+DOT_ROWS, DOTS = 4, 8
+
+# The depth of a block of k. A packed panel of y, KC rows of PACKED_NV vectors, stays in the first-level cache (32 KiB
+# with AVX-512) while the row tiles pass over it; where nothing is packed, long sums cost less than reloading sums.
 KC = 256
 KC_FREE = 1024
 
-# The row tiles of one task. With packing, each panel serves so many; without, small tasks share out better.
-TILES = 16
-TILES_FREE = 4
-
-# The panels of one task where x is packed: each packed block of x serves so many.
-PANELS = 8
+# The most rows and columns (in vectors) of the part of a product whose x is packed: its result, the block of x and
+# the panel of y stay in the second-level cache.
+PART_ROWS, PART_VECTORS = 512, 32
 
 # When packing an operand that has unit stride pays: its rows are long in bytes (each on a page of its own, many on
-# the same sets of the cache), it is large altogether in bytes, and the copy is used MANY times. For x, whose numbers
+# the same sets of the cache), it is large altogether in bytes, and the copy is used by MANY tiles. For x, whose numbers
 # are read one by one along k, rows FAR apart are enough, if it is DEEP along k.
 LONG_ROW = 2048
 LARGE = 1 << 17
@@ -36,5 +46,8 @@ FAR = 512
 DEEP = 64
 MANY = 4
 
-# Fewer multiply-adds than this are done sooner by one thread.
+# Fewer multiply-adds than this are done sooner by one thread. Products are cut into one part for each thread, and into
+# PARTS of them where each then has PART multiply-adds.
 PARALLEL = 1 << 19
+PART = 1 << 23
+PARTS = 4

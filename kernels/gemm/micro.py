@@ -18,72 +18,72 @@ The finished sums pass a gate on their way from the registers to memory: an acti
 of one.
 """
 
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
 import llvmlite.ir as ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from .. import simd
-from .blocking import DOTS, FEW_ROWS, MR, NV, WIDE
+from .._jit import kernel, merged
+from ..simd import address
+from .blocking import DOTS, ROWS, WIDE
 
 # What happens to a sum before it is stored: nothing; relu; or 0 takes its place where a mask is <= 0. NaN is no <= 0.
 NO_GATE, RELU, MASK = 0, 1, 2
 
 
-@intrinsic
-def tiles(
-    typingctx,
-    dtype,
-    rows,
-    columns,
-    count,
-    k,
-    x,
-    x_row,
-    x_column,
-    x_tile,
-    y,
-    y_row,
-    start,
-    start_row,
-    out,
-    out_row,
-    gate,
-    mask,
-    mask_row,
-):
-    """out = start + x @ y for ``count`` tiles below one another, each of ``rows`` (<= MR) x ``columns`` (<= NR).
+# Where the addresses of the functions are in their table; behind them are zeros, a sum's usual start.
+DOTS_SLOT, DOT_SLOT = 0, 1
+ZEROS_SLOT = (max(ROWS.values()) + 1) * (WIDE + 1)
+TABLE_SLOTS = ZEROS_SLOT + WIDE * simd.VECTOR_BYTES // 8
 
-    All but ``dtype`` are integers: sizes, addresses, and strides in bytes; ``x_tile`` is the step from one tile's x to
-    the next one's. ``start`` gives the initial sums: zeros or the bias (row stride 0), or the result of the previous
-    block of k. ``mask`` matters where ``gate`` is MASK only. Where masks are not free, y must be readable to the end of
-    a whole vector. At most FEW_ROWS rows may also have exactly WIDE vectors of columns.
+
+@merged
+def tile_slot(rows, vectors):
+    """The place of a tile's function in the table."""
+    return rows * (WIDE + 1) + vectors
+
+
+@kernel
+def fill_table(table, like):
+    """Compile the functions for the dtype of ``like``, and write their addresses into ``table``.
+
+    `macro` calls them by these addresses: linked into every kernel, they would be compiled again with each.
+
+        tile(columns, count, k, x, x_row, x_column, x_tile, y, y_row, start, start_row, out, out_row,
+             gate, mask, mask_row)
+
+    computes out = start + x @ y for ``count`` tiles below one another, of the rows that the slot says and as many
+    ``columns`` as the vectors hold, the last vector perhaps in part. Numbers are sizes, addresses, and strides in
+    bytes; ``x_tile`` is the step from one tile's x to the next one's. ``start`` gives the initial sums: zeros or the
+    bias (row stride 0), or the result of the previous block of k. ``mask`` matters where ``gate`` is MASK only. Where
+    masks are not free, y must be readable to the end of a whole vector.
+
+        dots(k, x, y, y_step, start, out, gate, mask)
+
+    computes out[j] = start[j] + sum(x[p] * y[j, p] for p < k) for DOTS vectors y[j] that lie ``y_step`` bytes apart,
+    or for one.
     """
+    _write_addresses(address(table), like)
 
+
+@intrinsic
+def _write_addresses(typingctx, table, like):
     def generate(context, builder, signature, arguments):
-        element = simd.ELEMENTS[signature.args[0].dtype]
-        _dispatch(builder, element, arguments[1], arguments[2:])
+        element = simd.ELEMENTS[signature.args[1].dtype]
+        functions = {DOTS_SLOT: _dots_function(builder.module, element, DOTS)}
+        functions[DOT_SLOT] = _dots_function(builder.module, element, 1)
+        for vectors, most in ROWS.items():
+            for rows in range(1, most + 1):
+                functions[rows * (WIDE + 1) + vectors] = _tile_function(builder.module, element, rows, vectors)
+        for slot, function in functions.items():
+            place = builder.inttoptr(builder.add(arguments[0], simd.constant(8 * slot)), simd.POINTER)
+            builder.store(builder.ptrtoint(function, simd.INDEX), place)
         return context.get_dummy_value()
 
-    return types.void(dtype, *[types.int64] * 17), generate
-
-
-def _dispatch(builder, element, rows, arguments):
-    """Call the function for this number of rows and of vectors."""
-    width = simd.lanes(element)
-    columns = arguments[0]
-    vectors = builder.sdiv(builder.add(columns, simd.constant(width - 1)), simd.constant(width))
-    case = builder.add(builder.mul(rows, simd.constant(WIDE + 1)), vectors)
-    sizes = [(count, wide) for count in range(1, MR + 1) for wide in range(1, NV + 1)]
-    sizes += [(count, WIDE) for count in range(1, FEW_ROWS + 1)]
-    done = builder.append_basic_block("tile.done")
-    switch = builder.switch(case, done)
-    for count, wide in sizes:
-        block = builder.append_basic_block(f"tile.{count}x{wide}")
-        switch.add_case(simd.constant(count * (WIDE + 1) + wide), block)
-        builder.position_at_end(block)
-        builder.call(_tile_function(builder.module, element, count, wide), arguments)
-        builder.branch(done)
-    builder.position_at_end(done)
+    return types.void(types.intp, like), generate
 
 
 def _tile_function(module, element, rows, vectors):
@@ -132,14 +132,12 @@ class _Tile:
         left.add_incoming(fewer, builder.block)
         for phi, step in zip(phis, steps, strict=True):
             phi.add_incoming(simd.offset(builder, phi, step), builder.block)
-        builder.cbranch(builder.icmp_signed(">", fewer, simd.constant(0)), loop, done)
+        builder.cbranch(builder.icmp_signed("!=", fewer, simd.constant(0)), loop, done)
         builder.position_at_end(done)
         builder.ret_void()
 
     def _masks(self, columns):
-        """One mask a vector: all but the last are full, and are not masked; wide tiles are full."""
-        if self.vectors == WIDE:
-            return [None] * WIDE
+        """One mask a vector: all but the last are full, and are not masked."""
         width = self.kind.count
         left = self.builder.sub(columns, simd.constant(width * (self.vectors - 1)))
         return [None] * (self.vectors - 1) + [simd.first_lanes(self.builder, left, width)]
@@ -214,7 +212,7 @@ class _Tile:
         moved = [simd.offset(builder, base, x_column) for base in bases]
         for phi, value in zip(phis, [left, simd.offset(builder, y, y_row), *moved, *updated], strict=True):
             phi.add_incoming(value, loop)
-        builder.cbranch(builder.icmp_signed(">", left, simd.constant(0)), loop, done)
+        builder.cbranch(builder.icmp_signed("!=", left, simd.constant(0)), loop, done)
 
         builder.position_at_end(done)
         results = [builder.phi(self.kind) for _ in totals]
@@ -248,25 +246,6 @@ def _row_groups(rows):
         groups[first] = [i for i in left if i - first in (0, 1, 2, 4, 8)]
         left = [i for i in left if i not in groups[first]]
     return groups
-
-
-@intrinsic
-def dots(typingctx, dtype, count, k, x, y, y_step, start, out, gate, mask):
-    """out[j] = start[j] + sum(x[p] * y[j, p] for p < k) for ``count`` vectors y[j] that lie ``y_step`` bytes apart.
-
-    ``count`` is DOTS or 1. All but ``dtype`` are integers: sizes, addresses and a stride. The gate is as in `tiles`.
-    """
-
-    def generate(context, builder, signature, arguments):
-        element = simd.ELEMENTS[signature.args[0].dtype]
-        with builder.if_else(builder.icmp_signed("==", arguments[1], simd.constant(DOTS))) as (many, one):
-            with many:
-                builder.call(_dots_function(builder.module, element, DOTS), arguments[2:])
-            with one:
-                builder.call(_dots_function(builder.module, element, 1), arguments[2:])
-        return context.get_dummy_value()
-
-    return types.void(dtype, *[types.int64] * 9), generate
 
 
 def _dots_function(module, element, count):
