@@ -5,7 +5,9 @@ everything is reduced to flat (or 2-D) plain arrays, so that a kernel is compile
 plain already, the usual case, is passed on as it is; any other is copied.
 """
 
+import functools
 import itertools
+import math
 import operator
 import struct
 from typing import Any
@@ -102,10 +104,13 @@ def map_one(loop, x, out, parameters=()):
     result = out
     if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
-    if x.size < PARALLEL_ELEMENTS and x.ndim == 1 and not parameters:  # the shortest way: stars take time
-        launch(loop.alone, x, result)
-    else:
-        _run(loop, (x.ravel(),), parameters, result.ravel())
+    flat, flat_result = (x, result) if x.ndim == 1 else (x.ravel(), result.ravel())
+    if x.size >= PARALLEL_ELEMENTS:
+        launch(loop.shared, pool_for(x.size, 0), flat, *parameters, flat_result)
+    elif parameters:
+        launch(loop.alone, flat, *parameters, flat_result)
+    else:  # the shortest way: stars take time
+        launch(loop.alone, flat, flat_result)
     return result if out is result or out is None else deliver(result, out)
 
 
@@ -125,21 +130,24 @@ def map_two(loop, x, y, names, out, parameters=()):
     result = out
     if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
-    _run(loop, (x.ravel(), y.ravel()), parameters, result.ravel())
+    flat, flat_y, flat_result = (x, y, result) if x.ndim == 1 else (x.ravel(), y.ravel(), result.ravel())
+    if x.size >= PARALLEL_ELEMENTS:
+        launch(loop.shared, pool_for(x.size, 0), flat, flat_y, *parameters, flat_result)
+    elif parameters:
+        launch(loop.alone, flat, flat_y, *parameters, flat_result)
+    else:
+        launch(loop.alone, flat, flat_y, flat_result)
     return result if out is result or out is None else deliver(result, out)
 
 
 def number_bits(number):
     """The bits of a float64 as an integer: what a kernel takes in the place of a float, to be part of a program."""
+    return _bits(number, math.copysign(1.0, number))
+
+
+@functools.lru_cache(maxsize=256)
+def _bits(number, sign):  # the sign keeps 0.0 and -0.0 apart
     return struct.unpack("q", struct.pack("d", number))[0]
-
-
-def _run(loop, arrays, parameters, out):
-    """Run ``loop`` over flat arrays, on several threads where they are large."""
-    if out.size < PARALLEL_ELEMENTS:
-        launch(loop.alone, *arrays, *parameters, out)
-    else:
-        launch(loop.shared, pool_for(out.size, 0), *arrays, *parameters, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------

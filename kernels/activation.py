@@ -19,7 +19,7 @@ from .simd import address
 # The compiled loops, over flat arrays, written here from one text for all functions. Each is compiled when it is first
 # called.
 
-CHUNK = 1 << 13  # elements that one thread takes at a time
+CHUNK = 1 << 15  # elements that one thread takes at a time
 
 _LOOP = """
 @kernel
