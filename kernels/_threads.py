@@ -46,6 +46,9 @@ _NO_PART = (1 << 31) - 1  # beyond all parts
 _LOOKS = 50_000
 _SHORT_US, _LONG_US = 50, 10_000
 
+# How often a thread that has done its share looks at another that does not get on, before it helps (some 10 us).
+_PATIENCE = 200
+
 
 # ---------------------------------------------------------------------------------------------------------------
 # Instructions.
@@ -215,7 +218,7 @@ def _run(pool, task, arguments, count):
             _call(task, arguments, part)
         return
     shares = min(_read(pool, _THREADS), count)
-    job = _add(pool, _JOB, 1) + 1
+    job = _read(pool, _JOB) + 1
     _write(pool, _TASK, task)
     _write(pool, _ARGUMENTS, arguments)
     _write(pool, _COUNT, count)
@@ -223,6 +226,7 @@ def _run(pool, task, arguments, count):
     _write(pool, _DONE, 0)
     for share in range(shares):
         _write(pool, _NEXT + share * _LINE, (job << _HALF) | (share * count // shares))
+    _write(pool, _JOB, job)  # the one word that idle threads look at
     _take_parts(pool, 0)
     looks = 0
     while _read(pool, _DONE) < count:
@@ -235,22 +239,29 @@ def _run(pool, task, arguments, count):
 
 @inlined
 def _take_parts(pool, thread):
-    """Do what is left of the thread's share of the job, then what is left of the others'; gives how many parts."""
+    """Do what is left of the thread's share of the job, then what is left of the others'; gives how many parts.
+
+    A share that another thread is at is left to it as long as it gets on: what that thread has worked on lies in its
+    cache, and to fetch it from there may take longer than the work.
+    """
     done = 0
     shares = _read(pool, _SHARES)
     for i in range(shares):
-        done += _take_share(pool, (thread + i) % shares)
+        done += _take_share(pool, (thread + i) % shares, _PATIENCE if i else 0)
     return done
 
 
 @inlined
-def _take_share(pool, share):
+def _take_share(pool, share, patience):
     """Do the parts of a share that nobody has claimed; gives how many.
+
+    With ``patience``, one that has been begun is watched for so many looks at a time without any change.
 
     A part is claimed by counting up the word of its share, which only succeeds if that is still the word that was read
     first: then what was read of the job in between belongs together. While a job is set, the words are at `_NO_PART`.
     """
-    done = 0
+    done = looks = 0
+    before = -1
     while True:
         word = _read(pool, _NEXT + share * _LINE)
         part = word & _LOWER
@@ -258,6 +269,12 @@ def _take_share(pool, share):
         count, shares = _read(pool, _COUNT), _read(pool, _SHARES)
         if part == _NO_PART or shares <= share or part >= (share + 1) * count // shares:
             break
+        if patience and part > share * count // shares:
+            looks = looks + 1 if word == before else 0
+            before = word
+            if looks < patience:
+                _pause()
+                continue
         if _swap(pool, _NEXT + share * _LINE, word, word + 1):
             _call(task, arguments, part)
             done += 1
@@ -280,8 +297,12 @@ def _work(pool, thread):
     """The life of a thread of the pool, which does not hold the interpreter's lock."""
     words = address(pool)
     looks, microseconds = 0, _SHORT_US
+    known = -1  # the job that was there when this thread last looked
     while _read(words, _STOP) == 0:
-        if thread < _read(words, _THREADS) and _take_parts(words, thread) > 0:
+        job = _read(words, _JOB)
+        if job != known and thread < _read(words, _THREADS):
+            known = job
+            _take_parts(words, thread)
             looks, microseconds = 0, _SHORT_US
         elif looks < _LOOKS:
             looks += 1

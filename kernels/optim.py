@@ -6,7 +6,8 @@ each element is on its own, so that neither threads nor vectors change a bit. Ru
 zero sink through the subnormal numbers, where an x86 processor takes a hundred times longer: there they count as 0.
 
 A launch sees its arrays through a table of addresses, one row a parameter, so that one compiled kernel serves any
-number of parameters of any shapes. The elements of all rows are cut into chunks, which threads share out.
+number of parameters of any shapes. All elements, row after row, are cut into equal parts, which threads share out:
+equal, for then each thread has the same elements at every step, and keeps them in its own cache.
 """
 
 # pyright: reportCallIssue=false
@@ -31,12 +32,14 @@ def _strict(function=None, **options) -> Any:
 
 _part_of_strict = inlined(fastmath=False)
 
-CHUNK = 1 << 13  # elements that one thread takes at a time
+PART = 1 << 13
+_TOGETHER = 8
+_ALIGNED = 16  # elements: parts begin at a multiple
 
 # The columns of a table: the addresses of up to five arrays, the parameter first and its gradient second, ...
 _ARRAYS = 5
 _SIZE = 5  # ... the number of their elements, ...
-_FIRST_CHUNK = 6  # ... the number of its first chunk, ...
+_FIRST = 6  # ... how many elements lie before them, in the rows above, ...
 _STEP, _STEP_BYTES = 7, 8  # ... and where the count of steps is, a float of 4 or 8 bytes.
 _COLUMNS = 9
 
@@ -55,7 +58,7 @@ def _enter(table, row, p, first, second, third):
         address(third),
     )
     table[row, _SIZE] = p.size
-    table[row, _FIRST_CHUNK] = 0 if row == 0 else _end_chunk(table, row - 1)
+    table[row, _FIRST] = 0 if row == 0 else _end(table, row - 1)
 
 
 @_strict
@@ -69,24 +72,33 @@ def _enter_step(table, row, step):
 
 
 @_part_of_strict
-def _end_chunk(table, row):
-    """The number after that of the last chunk of a row."""
-    return table[row, _FIRST_CHUNK] + (table[row, _SIZE] + CHUNK - 1) // CHUNK
+def _end(table, row):
+    """How many elements lie in a row and those above."""
+    return table[row, _FIRST] + table[row, _SIZE]
 
 
 @_part_of_strict
-def _chunks(table):
-    """How many chunks all rows have."""
-    return _end_chunk(table, table.shape[0] - 1)
+def _parts(table):
+    """How many parts there are."""
+    return _TOGETHER * ((_end(table, table.shape[0] - 1) + _TOGETHER * PART - 1) // (_TOGETHER * PART))
 
 
 @_part_of_strict
-def _row_of(table, chunk):
-    """The row that a chunk belongs to: the last whose first chunk is not beyond it (empty rows have none)."""
+def _range(table, part):
+    """The first element of a part, and the one after its last."""
+    total, parts = _end(table, table.shape[0] - 1), _parts(table)
+    size = (total + parts - 1) // parts
+    size += -size % _ALIGNED
+    return min(total, part * size), min(total, (part + 1) * size)
+
+
+@_part_of_strict
+def _row_of(table, element):
+    """The row of an element: the last that does not begin beyond it."""
     low, high = 0, table.shape[0]
     while high - low > 1:
         middle = (low + high) // 2
-        if table[middle, _FIRST_CHUNK] <= chunk:
+        if table[middle, _FIRST] <= element:
             low = middle
         else:
             high = middle
@@ -94,11 +106,10 @@ def _row_of(table, chunk):
 
 
 @_part_of_strict
-def _piece(table, row, column, chunk, like):
-    """The part of an array that lies in a chunk, as an array of the dtype of ``like``."""
-    begin = (chunk - table[row, _FIRST_CHUNK]) * CHUNK
-    count = min(CHUNK, table[row, _SIZE] - begin)
-    return array_at(table[row, column] + begin * like.itemsize, count, like)
+def _piece(table, row, column, begin, end, like):
+    """The elements of an array from ``begin`` on, below ``end`` and in this row, as an array like ``like``."""
+    count = min(end, _end(table, row)) - begin
+    return array_at(table[row, column] + (begin - table[row, _FIRST]) * like.itemsize, count, like)
 
 
 @_strict
@@ -125,10 +136,8 @@ _SINGLE, _DOUBLE = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 @_strict
-def _sgd_chunk(chunk, table, like, hyper, maximize):
-    before = flush_subnormals()
-    row = _row_of(table, chunk)
-    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
+def _sgd_piece(table, row, begin, end, like, hyper, maximize):
+    p, g = _piece(table, row, 0, begin, end, like), _piece(table, row, 1, begin, end, like)
     number = p.dtype.type
     lr, weight_decay = number(hyper[0]), number(hyper[3])
     for i in range(p.size):
@@ -136,15 +145,24 @@ def _sgd_chunk(chunk, table, like, hyper, maximize):
         if weight_decay != 0:
             d = d + weight_decay * p[i]
         p[i] = p[i] - lr * d
+
+
+@_strict
+def _sgd_part(part, table, like, hyper, maximize):
+    before = flush_subnormals()
+    begin, end = _range(table, part)
+    row = _row_of(table, begin)
+    while begin < end:
+        _sgd_piece(table, row, begin, end, like, hyper, maximize)
+        begin = _end(table, row)
+        row += 1
     restore_subnormals(before)
 
 
 @_strict
-def _sgd_momentum_chunk(chunk, table, like, hyper, nesterov, first, maximize):
-    before = flush_subnormals()
-    row = _row_of(table, chunk)
-    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
-    buf = _piece(table, row, 2, chunk, like)
+def _sgd_momentum_piece(table, row, begin, end, like, hyper, nesterov, first, maximize):
+    p, g = _piece(table, row, 0, begin, end, like), _piece(table, row, 1, begin, end, like)
+    buf = _piece(table, row, 2, begin, end, like)
     number = p.dtype.type
     lr, momentum, fresh, weight_decay = number(hyper[0]), number(hyper[1]), number(1 - hyper[2]), number(hyper[3])
     for i in range(p.size):
@@ -154,17 +172,28 @@ def _sgd_momentum_chunk(chunk, table, like, hyper, nesterov, first, maximize):
         velocity = d if first else momentum * buf[i] + fresh * d
         buf[i] = velocity
         p[i] = p[i] - lr * (d + momentum * velocity if nesterov else velocity)
+
+
+@_strict
+def _sgd_momentum_part(part, table, like, hyper, nesterov, first, maximize):
+    before = flush_subnormals()
+    begin, end = _range(table, part)
+    row = _row_of(table, begin)
+    while begin < end:
+        _sgd_momentum_piece(table, row, begin, end, like, hyper, nesterov, first, maximize)
+        begin = _end(table, row)
+        row += 1
     restore_subnormals(before)
 
 
 @_strict
 def _sgd(pool, table, like, hyper, maximize):
-    spread(pool, _sgd_chunk, _chunks(table), (table, like, hyper, maximize))
+    spread(pool, _sgd_part, _parts(table), (table, like, hyper, maximize))
 
 
 @_strict
 def _sgd_momentum(pool, table, like, hyper, nesterov, first, maximize):
-    spread(pool, _sgd_momentum_chunk, _chunks(table), (table, like, hyper, nesterov, first, maximize))
+    spread(pool, _sgd_momentum_part, _parts(table), (table, like, hyper, nesterov, first, maximize))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -183,11 +212,9 @@ def _adam_numbers(step, hyper, decoupled, number):
 
 
 @_strict
-def _adam_chunk(chunk, table, like, counts, hyper, decoupled, maximize):
-    before = flush_subnormals()
-    row = _row_of(table, chunk)
-    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
-    m, v = _piece(table, row, 2, chunk, like), _piece(table, row, 3, chunk, like)
+def _adam_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize):
+    p, g = _piece(table, row, 0, begin, end, like), _piece(table, row, 1, begin, end, like)
+    m, v = _piece(table, row, 2, begin, end, like), _piece(table, row, 3, begin, end, like)
     step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(
         counts[row], hyper, decoupled, p.dtype.type
     )
@@ -201,6 +228,17 @@ def _adam_chunk(chunk, table, like, counts, hyper, decoupled, maximize):
         m[i] = mean
         v[i] = square
         p[i] = x - step_size * mean / (np.sqrt(square) * correction + eps)
+
+
+@_strict
+def _adam_part(part, table, like, counts, hyper, decoupled, maximize):
+    before = flush_subnormals()
+    begin, end = _range(table, part)
+    row = _row_of(table, begin)
+    while begin < end:
+        _adam_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize)
+        begin = _end(table, row)
+        row += 1
     restore_subnormals(before)
 
 
@@ -216,18 +254,16 @@ def _squares(p, g, v, vmax, penalty, old2, new2, maximize):
 
 
 @_strict
-def _amsgrad_chunk(chunk, table, like, counts, hyper, decoupled, maximize):
+def _amsgrad_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize):
     # In pieces that stay in the cache, and two loops: LLVM gives up on one loop over five arrays that might overlap.
-    before = flush_subnormals()
-    row = _row_of(table, chunk)
-    p, g = _piece(table, row, 0, chunk, like), _piece(table, row, 1, chunk, like)
-    m, v = _piece(table, row, 2, chunk, like), _piece(table, row, 3, chunk, like)
-    vmax = _piece(table, row, 4, chunk, like)
+    p, g = _piece(table, row, 0, begin, end, like), _piece(table, row, 1, begin, end, like)
+    m, v = _piece(table, row, 2, begin, end, like), _piece(table, row, 3, begin, end, like)
+    vmax = _piece(table, row, 4, begin, end, like)
     step_size, correction, eps, keep, penalty, new1, old2, new2 = _adam_numbers(
         counts[row], hyper, decoupled, p.dtype.type
     )
-    for begin in range(0, p.size, 1024):
-        piece = slice(begin, min(begin + 1024, p.size))
+    for first in range(0, p.size, 1024):
+        piece = slice(first, min(first + 1024, p.size))
         _squares(p[piece], g[piece], v[piece], vmax[piece], penalty, old2, new2, maximize)
         pp, gg, mm, largest = p[piece], g[piece], m[piece], vmax[piece]
         for i in range(pp.size):
@@ -238,19 +274,30 @@ def _amsgrad_chunk(chunk, table, like, counts, hyper, decoupled, maximize):
             mean = mm[i] + new1 * (d - mm[i])
             mm[i] = mean
             pp[i] = x - step_size * mean / (np.sqrt(largest[i]) * correction + eps)
+
+
+@_strict
+def _amsgrad_part(part, table, like, counts, hyper, decoupled, maximize):
+    before = flush_subnormals()
+    begin, end = _range(table, part)
+    row = _row_of(table, begin)
+    while begin < end:
+        _amsgrad_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize)
+        begin = _end(table, row)
+        row += 1
     restore_subnormals(before)
 
 
 @_strict
 def _adam(pool, table, like, hyper, decoupled, maximize):
     counts = _count_steps(table)
-    spread(pool, _adam_chunk, _chunks(table), (table, like, counts, hyper, decoupled, maximize))
+    spread(pool, _adam_part, _parts(table), (table, like, counts, hyper, decoupled, maximize))
 
 
 @_strict
 def _amsgrad(pool, table, like, hyper, decoupled, maximize):
     counts = _count_steps(table)
-    spread(pool, _amsgrad_chunk, _chunks(table), (table, like, counts, hyper, decoupled, maximize))
+    spread(pool, _amsgrad_part, _parts(table), (table, like, counts, hyper, decoupled, maximize))
 
 
 # ---------------------------------------------------------------------------------------------------------------

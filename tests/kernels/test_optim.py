@@ -157,7 +157,7 @@ def step_at_2():
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("sizes", [[optim.CHUNK - 1], [4 * optim.CHUNK + 3], [0, 100_001, 1, 0, 5, 2 * optim.CHUNK, 0]])
+@pytest.mark.parametrize("sizes", [[optim.PART - 1], [4 * optim.PART + 3], [0, 100_001, 1, 0, 5, 2 * optim.PART, 0]])
 def test_threads_change_no_bit(dtype, sizes, monkeypatch):
     rows = rows_like([(size, dtype) for size in sizes], 5)
     for update in (

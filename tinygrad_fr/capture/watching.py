@@ -3,6 +3,7 @@
 Every replay asks this of some hundred references, so the answer is one pass in C, with no Python between them.
 """
 
+import gc
 import itertools
 import operator
 import types
@@ -28,10 +29,10 @@ class Difference(NamedTuple):
 class Reading(NamedTuple):
     """References: ``read(owner)`` gives them, at least one and always equally many; first those that are structure.
 
-    ``names`` are what they are called, or None: ``what[number]``. Where ``read`` is None the owner is iterated.
+    ``names`` are what they are called, or None: ``what[number]``.
     """
 
-    read: Callable[[Any], Iterable[Any]] | None
+    read: Callable[[Any], Iterable[Any]]
     owner: Any
     what: str
     names: list[str] | None
@@ -40,7 +41,7 @@ class Reading(NamedTuple):
     def now(self) -> list[Any]:
         """What is there; nothing where something is gone."""
         try:
-            return list(self.owner if self.read is None else self.read(self.owner))
+            return list(self.read(self.owner))
         except _GONE:
             return []
 
@@ -49,16 +50,22 @@ class Reading(NamedTuple):
         return Difference(f"{self.what}[{i}]" if self.names is None else self.names[i], i < self.structural)
 
 
-class Size(NamedTuple):
-    """How many elements ``owner`` has; ``count`` is how many it had."""
+class Container(NamedTuple):
+    """A list, dictionary, set or queue: its elements, how many there are, and the keys of a dictionary."""
 
-    owner: Sized
+    owner: Any
     count: int
+    keys: tuple[str, ...] | None  # None where there are none, or not only strings
     what: str
-    structure: bool
+    names: list[str] | None
+    structural: int
 
-    def difference(self) -> Difference:
-        return Difference(f"{self.what} (how many there are)", self.structure)
+    def difference(self, i: int | None = None) -> Difference:
+        """The change of element number i, or of how many there are."""
+        if i is None:
+            return Difference(f"{self.what} (how many there are)", self.structural > 0)
+        named = self.names is not None and len(self.names) == self.count
+        return Difference(self.names[i] if named and self.names else self.what, i < self.structural)
 
 
 _GONE = (KeyError, AttributeError, ValueError)  # what reading raises: an item, an attribute, a variable is gone
@@ -68,9 +75,9 @@ class Watches:
     """References and sizes that have to stay as they are."""
 
     def __init__(self):
-        self._elements: list[Reading] = []  # those without ``read``
+        self._containers: list[Container] = []  # of which all elements are watched
+        self._sizes: list[Container] = []  # of which only the size is
         self._readings: list[Reading] = []
-        self._sizes: list[Size] = []
 
     # --- what is watched -----------------------------------------------------------------------------------------
 
@@ -82,13 +89,15 @@ class Watches:
 
     def add_size(self, owner: Sized, what: str, structural: int = 0) -> None:
         """Watch how many elements there are."""
-        self._sizes.append(Size(owner, len(owner), what, structural > 0))
+        self._sizes.append(Container(owner, len(owner), None, what, None, structural))
 
-    def add_elements(self, owner: Any, what: str, names: list[str] | None = None, structural: int = 0) -> None:
-        """Watch the elements of a list, tuple or view of a dictionary, and how many there are."""
-        self.add_size(owner, what, structural)
-        if len(owner):
-            self._elements.append(Reading(None, owner, what, names, structural))
+    def add_container(self, owner: Any, what: str, names: list[str] | None = None, structural: int = 0) -> None:
+        """Watch the elements of a list, dictionary, set or queue, and how many there are."""
+        keys = tuple(owner) if isinstance(owner, dict) else None
+        if keys and not all(type(each) is str for each in keys):
+            self.add(padded(list, keys), owner, what, None, structural)
+            keys = None
+        self._containers.append(Container(owner, len(owner), keys or None, what, names, structural))
 
     def add_values(self, table: Any, keys: Iterable[Any], what: str, names: list[str], structural: int = 0) -> None:
         """Watch the values of some keys of a dictionary."""
@@ -101,14 +110,18 @@ class Watches:
 
     def remember(self) -> None:
         """Take what is there now for what has to be there."""
-        known = [each.now() for each in self._elements], [each.now() for each in self._readings]
-        self._known_elements, self._known = (list(_chained(each)) for each in known)
-        self._owners_of_elements = [each.owner for each in self._elements]
+        filled = [each for each in self._containers if each.count]
+        all_sizes = [*self._sizes, *self._containers]
+        self._empty = [each.owner for each in all_sizes if not each.count]
+        self._sized = [each.owner for each in all_sizes if each.count]
+        self._counts = [each.count for each in all_sizes if each.count]
+        self._with_keys = [each.owner for each in filled if each.keys]
+        self._keys = [each.keys for each in filled if each.keys]
+        self._filled = [each.owner for each in filled]
+        self._known_elements = gc.get_referents(*self._filled)
         self._reads = [each.read for each in self._readings]
         self._owners = [each.owner for each in self._readings]
-        self._empty = [each.owner for each in self._sizes if not each.count]
-        self._sized = [each.owner for each in self._sizes if each.count]
-        self._counts = [each.count for each in self._sizes if each.count]
+        self._known = [each for reading in self._readings for each in reading.now()]
 
     def same(self) -> bool:
         """Whether everything is the very same object as before, and nothing is more or less."""
@@ -116,7 +129,8 @@ class Watches:
             return (
                 not any(self._empty)
                 and list(map(len, self._sized)) == self._counts
-                and all(map(_is, _chained(self._owners_of_elements), self._known_elements))
+                and list(map(tuple, self._with_keys)) == self._keys
+                and all(map(_is, _elements(*self._filled), self._known_elements))
                 and all(map(_is, _chained(map(_call, self._reads, self._owners)), self._known))
             )
         except _GONE:
@@ -124,15 +138,20 @@ class Watches:
 
     def difference(self) -> Difference | None:
         """What changed, if anything did; other objects of the same value are no change."""
-        for size in self._sizes:
-            if len(size.owner) != size.count:
-                return size.difference()
-        known = iter(self._known_elements), iter(self._known)
-        for readings, before in zip((self._elements, self._readings), known, strict=True):
-            for reading in readings:
-                found = _difference(reading, before)
-                if found is not None:
-                    return found
+        for each in (*self._sizes, *self._containers):
+            if len(each.owner) != each.count or (each.keys and tuple(each.owner) != each.keys):
+                return each.difference()
+        before = iter(self._known_elements)
+        for each in self._containers:
+            i = _first_change(_elements(each.owner) if each.count else [], before)
+            if i is not None:
+                return each.difference(i)
+        before = iter(self._known)
+        for each in self._readings:
+            now = each.now()
+            i = _first_change(now, before) if now else 0
+            if i is not None:
+                return each.difference(i)
         self.remember()
         return None
 
@@ -140,7 +159,7 @@ class Watches:
     def together(parts: Iterable["Watches"]) -> "Watches":
         """All watches of the parts in one, which remembers what they remember."""
         whole = Watches()
-        for name in ("_elements", "_readings", "_sizes"):
+        for name in ("_containers", "_sizes", "_readings"):
             setattr(whole, name, [each for part in parts for each in getattr(part, name)])
         whole.remember()
         whole._known_elements = [each for part in parts for each in part._known_elements]
@@ -148,18 +167,21 @@ class Watches:
         return whole
 
 
-def _difference(reading: Reading, before: Iterator[Any]) -> Difference | None:
-    """The first change in a reading; ``before`` goes on with the references that it had."""
-    now = reading.now()
-    if not now:
-        return reading.difference(0)
+def _first_change(now: list[Any], before: Iterator[Any]) -> int | None:
+    """The number of the first reference that is no longer as the next of ``before``."""
     for i, one in enumerate(now):
-        other = next(before)
+        other = next(before, _NOWHERE)
         if one is not other and not _same_value(one, other):
-            return reading.difference(i)
+            return i
     return None
 
 
+class _Nowhere:
+    """Stands where there is nothing."""
+
+
+_NOWHERE = _Nowhere()
+_elements = gc.get_referents  # of the dictionaries whose keys are strings, the values
 _is, _call, _chained = operator.is_, operator.call, itertools.chain.from_iterable
 
 
@@ -213,10 +235,3 @@ def padded(function: Callable[[Any], Iterable[Any]], owner: Any) -> Callable[[An
         return itertools.islice(itertools.chain(function(owner), itertools.repeat(_NOWHERE)), count + 1)
 
     return read
-
-
-class _Nowhere:
-    """Stands where there is nothing."""
-
-
-_NOWHERE = _Nowhere()

@@ -137,20 +137,23 @@ class World:
 
     def _visit_sequence(self, where: str, value: Any) -> Reached:
         kind = next(each for each in _SEQUENCES if isinstance(value, each))
-        if type(value) is kind:
-            self.watches.add_elements(value, where)
-        else:  # it may say in methods of its own what it holds
+        if type(value) is not kind:  # it may say in methods of its own what it holds
             self.watches.add(padded(kind.__iter__, value), value, where)
+        elif kind not in (tuple, frozenset):
+            self.watches.add_container(value, where)
         reached = [(f"{where}[{i}]", each) for i, each in enumerate(kind.__iter__(value))]
         return reached + self._visit_if_users(where, value)
 
     def _visit_dict(self, where: str, value: dict[Any, Any], structural: int = 0) -> Reached:
         kind = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
-        keys, values = kind.keys(value), kind.values(value)
+        keys, values = list(kind.keys(value)), kind.values(value)
         names = [f"{where}[{key!r}]" if isinstance(key, (str, int)) else where for key in keys]
-        self.watches.add_elements(keys, f"the keys of {where}", names, structural)
-        self.watches.add_elements(values, where, names, structural)
-        reached = [(where, each) for each in keys if not is_immutable(each)] if not structural else []
+        if _is_user(type(value)):
+            self.watches.add(padded(kind.keys, value), value, f"the keys of {where}")
+            self.watches.add(padded(kind.values, value), value, where)
+        else:
+            self.watches.add_container(value, where, names, structural)
+        reached = [(where, each) for each in keys if not is_immutable(each)]
         return [*reached, *zip(names, values, strict=True), *self._visit_if_users(where, value)]
 
     def _visit_if_users(self, where: str, value: Any) -> Reached:
@@ -165,12 +168,13 @@ class World:
         structure = [name for name in ("training", *_MODULE_DICTS) if name in own]
         for name in structure[1:]:
             reached += self._visit_dict(where, own[name], ALL)
-        others = [name for name in own if name not in (*structure, *_INNER)]
-        if _is_user(type(module)):
-            others = []  # those that the code mentions are found later
         names = [f"{name!r} of {where}" for name in structure]
-        names += [_attribute(name, where) for name in others]
-        self.watches.add_values(own, [*structure, *others], where, names, len(structure))
+        if _is_user(type(module)):  # its other attributes are found later, where the code mentions them
+            self.watches.add_values(own, structure, where, names, ALL)
+            return reached
+        others = [name for name in own if name not in (*structure, *_INNER)]
+        names = [_attribute(name, where) for name in own]
+        self.watches.add_container(own, where, names, 1)
         return reached + [(f"{where}.{name}", own[name]) for name in others]
 
     def _visit_optimizer(self, where: str, optimizer: Optimizer) -> Reached:
@@ -178,18 +182,18 @@ class World:
         optimizer._refreshed_hyper()
         reached = self._visit_object(where, optimizer)
         self.watches.add_values(vars(optimizer), ("state", "param_groups"), where, [where] * 2, ALL)
-        self.watches.add_elements(optimizer.param_groups, where, structural=ALL)
-        self.watches.add_elements(optimizer.state.values(), where, structural=ALL)
+        self.watches.add_container(optimizer.param_groups, where, structural=ALL)
+        self.watches.add(padded(dict.values, optimizer.state), optimizer.state, where, structural=ALL)
         reached += [("", each) for each in optimizer.state]
         for entries in optimizer.state.values():
-            self.watches.add_elements(entries.values(), where, structural=ALL)
+            self.watches.add_container(entries, where, structural=ALL)
             self._of_optimizers.update(map(id, entries.values()))
             reached += [(where, each) for each in entries.values()]
         for group, (_, hyper) in zip(optimizer.param_groups, optimizer._hyper, strict=False):
             options = [name for name in group if name not in optimizer._data_options]
             self.watches.add_values(group, options, where, [where] * len(options), ALL)
             self.watches.add_size(group, where, ALL)
-            self.watches.add_elements(group["params"], where, structural=ALL)
+            self.watches.add_container(group["params"], where, structural=ALL)
             self._of_optimizers.add(id(hyper))
             reached += [(where, each) for each in (*group["params"], hyper)]
         return reached
