@@ -6,6 +6,7 @@ float64 with the wider type of C, where the platform has one.
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def exact_erf(x):
     erf(x) = 2 / sqrt(pi) exp(-x^2) x (1 + 2 x^2 / 3 + (2 x^2)^2 / (3 * 5) + ...).
     """
     if x.dtype == np.float64:
-        return np.frompyfunc(math.erf, 1, 1)(x).astype(np.float64)
+        return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), np.float64)
     size = np.minimum(np.abs(x), 7)
     term = total = size
     for n in range(1, 300):
@@ -97,7 +98,7 @@ def exact_erf(x):
     return np.copysign(2 / root_of_pi * np.exp(-size * size) * total, x)
 
 
-EXACT = {name: getattr(np, name, None) for name in STATED} | {
+EXACT: dict[str, Any] = {name: getattr(np, name, None) for name in STATED} | {
     "exp_nonpositive": np.exp,
     "log1pexp": exact_log1pexp,
     "sigmoid": exact_sigmoid,
