@@ -14,11 +14,11 @@ from ..autograd import Tensor, dtypes, enable_grad, grad, no_grad
 from ..autograd.dispatch import apply
 from ..autograd.mode import thread
 from ..autograd.node import Node, OutputNode
-from ..autograd.tensor import wrap
+from ..autograd.tensor import make, wrap
 from ..nn import Module
 from .program import Instance, source_of
 from .recording import Recorded, Recording, Result
-from .signature import Arguments, describe, flatten, rebuild
+from .signature import Arguments, Place, describe, flatten, rebuild
 from .world import Unsafe, World
 
 _MOST_KINDS = 64  # of calls (shapes, Python arguments) that are remembered
@@ -186,11 +186,11 @@ def _replay(recorded: Recorded, call: "_Call") -> Any:
         version = source_of(recipe.sources[i], i, tensors)._version
         if version is not None:
             version[0] += 1
-    values = [wrap(each.copy()) for each in instance.results]
+    values = [make(each.copy(), None, [0]) for each in instance.results]
     results = [_result(each, values, tensors) for each in recorded.results]
     if recorded.live:
         _connect(recorded, instance, call, results)
-    return rebuild(recorded.structure, results)
+    return results[0] if recorded.structure.__class__ is Place else rebuild(recorded.structure, results)
 
 
 def _result(result: Result, values: list[Tensor], tensors: list[Tensor]) -> Tensor:

@@ -1,6 +1,7 @@
 """A recorded call as something to replay: its recipe, and instances of it, each with arrays of its own."""
 
 import functools
+import operator
 import sys
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.mode import thread
-from ..autograd.tensor import wrap
+from ..autograd.tensor import make
 from .binding import Arrays, Bound
 from .memory import Arena, strides_of
 from .trace import Call, Layout, Value
@@ -112,6 +113,9 @@ class Recipe:
 
 
 _UNHELD = 3  # references to an instance: the list of them, the loop over it, the call that counts
+_HELD_BY_LEAF = 3  # references to a gradient: the leaf, a list or variable, the call that counts
+_GRAD, _ARRAY = operator.attrgetter("grad"), operator.attrgetter("_array")
+_is = operator.is_
 
 
 def _with_bases(value: Value) -> list[Value]:
@@ -168,14 +172,20 @@ class Instance:
         self._seeds = [arrays[each] for each in recipe.seeds]
         self.results = [arrays[each] for each in recipe.results]
         self._grads = [(leaf, None if value is None else arrays[value]) for leaf, value in recipe.grads]
-        self._overwritten = [
-            (leaf, array)
-            for leaf, array in self._grads
-            if array is not None and isinstance(leaf, Tensor) and not any(leaf is each for each in recipe.sources)
-        ]
         self.lent = [arrays[each] for each in recipe.owned]
+        self._note_overwritten()
         self._bumps = recipe.bumps
         self._references = self._references_now()
+
+    def _note_overwritten(self) -> None:
+        """Find the leaves whose gradients the next replay replaces whatever they are, with the arrays of those."""
+        sources = self._recipe.sources
+        pairs = [(leaf, array) for leaf, array in self._grads if array is not None and isinstance(leaf, Tensor)]
+        pairs = [pair for pair in pairs if not any(pair[0] is each for each in sources)]
+        self._leaves = [leaf for leaf, _ in pairs]
+        self._gradients = [array for _, array in pairs]
+        self._held_by_leaves = [sum(each is array for each in self._gradients) for array in self.lent]
+        self._alone = [_HELD_BY_LEAF] * len(pairs)
 
     def lends_nothing(self) -> bool:
         """Whether nobody holds one of the arrays that this instance lent.
@@ -185,15 +195,26 @@ class Instance:
         references = self._references_now()
         if references == self._references:
             return True
-        for leaf, array in self._overwritten:
-            grad = leaf.grad
-            if grad is not None and grad._array is array and sys.getrefcount(grad) == 3:
-                references[next(i for i, each in enumerate(self.lent) if each is array)] -= 1
-        return references == self._references
+        grads = list(map(_GRAD, self._leaves))
+        held = self._held_by_leaves
+        if list(map(sys.getrefcount, grads)) != self._alone or not all(map(_is, map(_ARRAY, grads), self._gradients)):
+            held = self._held_by_these_leaves(grads)
+        return list(map(operator.sub, references, held)) == self._references
+
+    def _held_by_these_leaves(self, grads: list[Tensor | None]) -> list[int]:
+        """For every lent array, how many leaves have it as their gradient, which nobody else has."""
+        held = [0] * len(self.lent)
+        while grads:
+            grad, array = grads.pop(), self._gradients[len(grads)]
+            if grad is not None and grad._array is array and sys.getrefcount(grad) == _HELD_BY_LEAF:
+                held[next(i for i, each in enumerate(self.lent) if each is array)] += 1
+        return held
 
     def run(self, tensors: list[Tensor]) -> None:
         """Run the forward calls for these arguments, and leave the gradients that they leave."""
-        given = [source_of(leaf, i, tensors)._array for i, leaf in enumerate(self._recipe.sources)]
+        given = [each._array for each in tensors]
+        sources = self._recipe.sources
+        given += [source_of(sources[i], i, tensors)._array for i in range(len(given), len(sources))]
         for array, content in self._renewed:
             array[...] = content
         for argument in self._arguments:
@@ -207,7 +228,9 @@ class Instance:
         for counter in self._bumps:
             counter[0] += 1
         for leaf, array in self._grads:
-            _tensor(leaf, tensors).grad = None if array is None else wrap(array)
+            if leaf.__class__ is int:
+                leaf = tensors[leaf]
+            leaf.grad = None if array is None else make(array, None, [0])
 
     def _attach(self, bound: Bound) -> None:
         """Let the arguments reach these calls."""

@@ -48,8 +48,8 @@ class Recorded:
         self._all = Watches.together(self._watches())
         self._forms: list[Any] = []  # (leaf, what of its gradient the calls rely on)
         self._aliases: list[Any] = []  # (number of an argument, the tensor whose array it is, whether it is that)
-        self.used: list[np.ndarray] = []  # arrays of tensors that are read or written, beside the arguments
-        self.own_views = False  # whether one of them is a view
+        self._used: list[np.ndarray] = []  # arrays of tensors that are read or written, beside the arguments
+        self._owners: set[int] | None = set()  # identities of those that own their memory; None where not all are known
 
     def _watches(self) -> list[Watches]:
         return [watches for world in self._worlds for watches in (world.watches, world.of_tensors)]
@@ -89,10 +89,20 @@ class Recorded:
         if not (self.writes or self.recipe.bumps):
             return False
         arrays = [each._array for each in tensors]
-        if all(each.base is None for each in arrays) and not self.own_views:
-            return any(each is other for each in arrays for other in self.used)
+        if self._owners is not None:  # the frequent case
+            owners = {id(each if each.base is None else _owner(each)) for each in arrays}
+            if len(owners) == len(arrays) and _UNKNOWN not in owners:
+                return not self._owners.isdisjoint(owners)
+        arrays = list({id(each): each for each in arrays}.values())  # one that is given twice is one argument
         pairs = itertools.combinations(arrays, 2)
-        return any(np.may_share_memory(*pair) for pair in (*pairs, *itertools.product(arrays, self.used)))
+        return any(np.may_share_memory(*pair) for pair in (*pairs, *itertools.product(arrays, self._used)))
+
+    def take_used(self) -> None:
+        """Note which tensors the calls read or write, beside the arguments."""
+        roots = {each.root for call in self.recipe.calls() for each in (*call.reads(), *call.writes)}
+        self._used = [each.tensor._array for each in roots if each.tensor is not None]
+        owners = {id(_owner(each)) for each in self._used}
+        self._owners = None if _UNKNOWN in owners else owners
 
     @property
     def is_pure(self) -> bool:
@@ -202,9 +212,7 @@ class Recording:
         self._let_share(recorded, tensors)
         self._take_writes(recorded)
         self._take_live(recorded, tensors)
-        roots = {each.root for call in recipe.calls() for each in (*call.reads(), *call.writes)}
-        recorded.used = [each.tensor._array for each in roots if each.tensor is not None]
-        recorded.own_views = any(each.base is not None for each in recorded.used)
+        recorded.take_used()
         recorded.take_sources()
         recorded.take_aliases(self.arguments, list(self.world.tensors.values()))
         if recorded.overlap(self.arguments):
@@ -362,6 +370,17 @@ def _without_hooks(tensors: list[Tensor]) -> Iterator[None]:
             each._extra = extra
             if each._node is not None:
                 each._node.hooks = hooks
+
+
+def _owner(array: np.ndarray) -> Any:
+    """The array whose memory it is; None where that is not known."""
+    base = array.base
+    if base is None:
+        return array
+    return base if type(base) is np.ndarray and base.base is None else None
+
+
+_UNKNOWN = id(None)
 
 
 def _place_among(values: list[Value], value: Value) -> int:

@@ -55,17 +55,17 @@ class Container(NamedTuple):
 
     owner: Any
     count: int
-    keys: tuple[str, ...] | None  # None where there are none, or not only strings
+    keys: tuple[str, ...]  # where all are strings: else they are among the references
     what: str
     names: list[str] | None
     structural: int
 
     def difference(self, i: int | None = None) -> Difference:
-        """The change of element number i, or of how many there are."""
+        """The change of reference number i, or of how many elements there are."""
         if i is None:
             return Difference(f"{self.what} (how many there are)", self.structural > 0)
-        named = self.names is not None and len(self.names) == self.count
-        return Difference(self.names[i] if named and self.names else self.what, i < self.structural)
+        i = i * self.count // len(_references(self.owner))  # which may be keys and values
+        return Difference(self.names[i] if self.names else f"{self.what}[{i}]", i < self.structural)
 
 
 _GONE = (KeyError, AttributeError, ValueError)  # what reading raises: an item, an attribute, a variable is gone
@@ -91,13 +91,12 @@ class Watches:
         """Watch how many elements there are."""
         self._sizes.append(Container(owner, len(owner), None, what, None, structural))
 
-    def add_container(self, owner: Any, what: str, names: list[str] | None = None, structural: int = 0) -> None:
-        """Watch the elements of a list, dictionary, set or queue, and how many there are."""
-        keys = tuple(owner) if isinstance(owner, dict) else None
-        if keys and not all(type(each) is str for each in keys):
-            self.add(padded(list, keys), owner, what, None, structural)
-            keys = None
-        self._containers.append(Container(owner, len(owner), keys or None, what, names, structural))
+    def add_container(
+        self, owner: Any, what: str, names: list[str] | None = None, structural: int = 0, keys: bool = True
+    ) -> None:
+        """Watch the elements of a list, dictionary, set or queue, and how many there are; the keys where ``keys``."""
+        own = tuple(owner) if keys and isinstance(owner, dict) and all(type(each) is str for each in owner) else ()
+        self._containers.append(Container(owner, len(owner), own, what, names, structural))
 
     def add_values(self, table: Any, keys: Iterable[Any], what: str, names: list[str], structural: int = 0) -> None:
         """Watch the values of some keys of a dictionary."""
@@ -116,9 +115,9 @@ class Watches:
         self._sized = [each.owner for each in all_sizes if each.count]
         self._counts = [each.count for each in all_sizes if each.count]
         self._with_keys = [each.owner for each in filled if each.keys]
-        self._keys = [each.keys for each in filled if each.keys]
+        self._keys = [key for each in filled for key in each.keys]
         self._filled = [each.owner for each in filled]
-        self._known_elements = gc.get_referents(*self._filled)
+        self._known_references = _references(*self._filled)
         self._reads = [each.read for each in self._readings]
         self._owners = [each.owner for each in self._readings]
         self._known = [each for reading in self._readings for each in reading.now()]
@@ -129,8 +128,8 @@ class Watches:
             return (
                 not any(self._empty)
                 and list(map(len, self._sized)) == self._counts
-                and list(map(tuple, self._with_keys)) == self._keys
-                and all(map(_is, _elements(*self._filled), self._known_elements))
+                and list(_chained(self._with_keys)) == self._keys
+                and all(map(_is, _references(*self._filled), self._known_references))
                 and all(map(_is, _chained(map(_call, self._reads, self._owners)), self._known))
             )
         except _GONE:
@@ -141,9 +140,9 @@ class Watches:
         for each in (*self._sizes, *self._containers):
             if len(each.owner) != each.count or (each.keys and tuple(each.owner) != each.keys):
                 return each.difference()
-        before = iter(self._known_elements)
+        before = iter(self._known_references)
         for each in self._containers:
-            i = _first_change(_elements(each.owner) if each.count else [], before)
+            i = _first_change(_references(each.owner) if each.count else [], before)
             if i is not None:
                 return each.difference(i)
         before = iter(self._known)
@@ -162,7 +161,7 @@ class Watches:
         for name in ("_containers", "_sizes", "_readings"):
             setattr(whole, name, [each for part in parts for each in getattr(part, name)])
         whole.remember()
-        whole._known_elements = [each for part in parts for each in part._known_elements]
+        whole._known_references = [each for part in parts for each in part._known_references]
         whole._known = [each for part in parts for each in part._known]
         return whole
 
@@ -181,7 +180,7 @@ class _Nowhere:
 
 
 _NOWHERE = _Nowhere()
-_elements = gc.get_referents  # of the dictionaries whose keys are strings, the values
+_references = gc.get_referents  # the elements; of a dictionary the values, and its keys if not all are strings
 _is, _call, _chained = operator.is_, operator.call, itertools.chain.from_iterable
 
 

@@ -8,6 +8,7 @@ must still be the very same objects.
 import builtins
 import collections
 import functools
+import itertools
 import operator
 import sys
 import types
@@ -174,7 +175,7 @@ class World:
             return reached
         others = [name for name in own if name not in (*structure, *_INNER)]
         names = [_attribute(name, where) for name in own]
-        self.watches.add_container(own, where, names, 1)
+        self.watches.add_container(own, where, names, 1, keys=False)
         return reached + [(f"{where}.{name}", own[name]) for name in others]
 
     def _visit_optimizer(self, where: str, optimizer: Optimizer) -> Reached:
@@ -183,10 +184,10 @@ class World:
         reached = self._visit_object(where, optimizer)
         self.watches.add_values(vars(optimizer), ("state", "param_groups"), where, [where] * 2, ALL)
         self.watches.add_container(optimizer.param_groups, where, structural=ALL)
-        self.watches.add(padded(dict.values, optimizer.state), optimizer.state, where, structural=ALL)
+        self.watches.add_container(optimizer.state, where, structural=ALL)
         reached += [("", each) for each in optimizer.state]
         for entries in optimizer.state.values():
-            self.watches.add_container(entries, where, structural=ALL)
+            self.watches.add_container(entries, where, structural=ALL, keys=False)
             self._of_optimizers.update(map(id, entries.values()))
             reached += [(where, each) for each in entries.values()]
         for group, (_, hyper) in zip(optimizer.param_groups, optimizer._hyper, strict=False):
@@ -226,7 +227,7 @@ class World:
         """Watch the classes and dictionaries of objects, both of which may be assigned."""
         others = (type, types.ModuleType, types.FunctionType, Tensor)
         objects = [each for _, each in self._objects if not isinstance(each, others)]
-        with_dicts = [each for each in objects if hasattr(each, "__dict__")]
+        with_dicts = [each for each in objects if hasattr(each, "__dict__") and _is_user(type(each))]
         self.watches.add(of_each(type), objects, "the class of an object", ["the class of an object"] * len(objects))
         names = ["the dictionary of an object"] * len(with_dicts)
         self.watches.add(attribute_of_each("__dict__"), with_dicts, "", names)
@@ -405,14 +406,11 @@ def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
     return tuple(found)
 
 
-_have_gradient = operator.attrgetter("grad")
+_gradient = operator.attrgetter("grad")
 
 
 def _have_no_gradients(tensors: list[Tensor]) -> Iterator[bool]:
-    return map(_is_none, map(_have_gradient, tensors))
-
-
-_is_none = functools.partial(operator.is_, None)
+    return map(operator.is_, map(_gradient, tensors), itertools.repeat(None))
 
 
 def _attribute(name: str, where: str) -> str:
