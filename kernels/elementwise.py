@@ -21,6 +21,12 @@ def step(x):
 
 
 @exactly
+def square(x):
+    """x^2."""
+    return x * x
+
+
+@exactly
 def relu(x):
     """max(x, 0); NaN stays NaN."""
     return like(0.0, x) if x <= like(0.0, x) else x  # the comparison is false for NaN

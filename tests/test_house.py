@@ -22,7 +22,7 @@ ALLOWED = {
     "ops": {"autograd", "kernels", "random"},
     "nn": {"autograd", "ops"},
     "optim": {"autograd", "ops"},
-    "capture": {"autograd", "kernels", "nn", "optim", "random"},
+    "capture": {"autograd", "kernels", "nn", "ops", "optim", "random"},
     "utils": {"autograd", "kernels", "ops", "random"},
     "datasets": {"autograd", "kernels", "ops", "utils"},
     "transforms": {"autograd", "ops", "random"},
@@ -30,7 +30,8 @@ ALLOWED = {
     "command_line": {"__init__", "autograd", "datasets", "kernels", "nn", "ops", "optim", "threads", "utils"},
     "__main__": {"command_line"},
     "_names": {"autograd", "ops", "random", "serialization", "threads"},
-    "__init__": {"_names", "capture", "kernels", "ops", "nn", "optim", "utils", "datasets", "transforms", "autograd", "random"},
+    "__init__": {"_names", "autograd", "capture", "datasets", "kernels", "nn", "ops", "optim", "random", "transforms"}
+    | {"utils"},
 }
 HEAVY = (
     "numba",

@@ -157,11 +157,15 @@ def op(
     return _attach(call, made, function)
 
 
-def unary(kind: str = "float", *, launches: bool = False) -> Any:
-    """Declare an element-wise op of one input, ``forward(x, *, out)``; the shortest way through the dispatch."""
+def unary(kind: str = "float", *, launches: bool = False, scalar: str | None = None) -> Any:
+    """Declare an element-wise op of one input, ``forward(x, *, out)``; the shortest way through the dispatch.
+
+    ``scalar``: the op on one element ``{x}``, as kernels write it, so that captured steps may join it with others.
+    """
 
     def declare(function):
         made = Op(function, kind, False, (), launches)
+        made.scalar = scalar
         forward = made.forward
         only_float = kind == "float"
         saves = made.saves
@@ -194,11 +198,12 @@ def unary(kind: str = "float", *, launches: bool = False) -> Any:
     return declare
 
 
-def binary(kind: str = "arithmetic") -> Any:
-    """Declare an element-wise op of two inputs that broadcast, ``forward(x, y, *, out)``."""
+def binary(kind: str = "arithmetic", *, scalar: str | None = None) -> Any:
+    """Declare an element-wise op of two inputs that broadcast, ``forward(x, y, *, out)``; ``scalar`` as in `unary`."""
 
     def declare(function):
         made = Op(function, kind, False, ())
+        made.scalar = scalar
         forward = made.forward
         only_float = kind == "float"
         saves = made.saves

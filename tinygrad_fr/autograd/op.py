@@ -69,6 +69,9 @@ class Op:
         # first input came, as ``mask``, and gives the gradient of that op's input.
         self.epilogues: dict[str, dict[str, Any]] = {}
         self.masked_by: tuple[str, ...] = ()
+        # The op on one element, as kernels write it: "{x} + {y}" of its inputs; and so its fused backward.
+        self.scalar: str | None = None
+        self.backward_scalar: str | None = None
         self.launches = launches  # forward only launches compiled kernels, which write into ``out``
         self.backward_launches = False  # the same of the fused backward
         self.variadic = any(each.kind is each.VAR_POSITIONAL for each in parameters)
@@ -105,13 +108,16 @@ class Op:
 
         return declare
 
-    def fused_backward(self, function):
+    def fused_backward(self, function=None, *, scalar=None):
         """Declare one pass on arrays for all gradients: ``function(g, ...)`` gives one array an input, or None.
 
         The argument ``needs`` tells for each input whether its gradient is wanted; only what the rules for those read
         is then there to read. An argument ``out``, of as many arrays as there are inputs (one for one input), promises
-        that the function only launches compiled kernels, which write there.
+        that the function only launches compiled kernels, which write there; ``scalar`` is the function on one element.
         """
+        if function is None:
+            return lambda function: self.fused_backward(function, scalar=scalar)
+        self.backward_scalar = scalar
         self.backward = self._place(Rule(function, True))
         self.backward_launches = "out" in inspect.signature(function).parameters
         self.run_backward = _in_one_expression(self.backward, len(self.inputs))

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from ..autograd.mode import BACKWARD, FORWARD
+from .chains import join_chains
 from .program import Recipe
 from .trace import Call, Value
 
@@ -14,6 +15,7 @@ def rewrite(recipe: Recipe) -> None:
     for calls in recipe.lists_of_calls():
         _join(calls, recipe, _with_epilogue)
         _join(calls, recipe, _with_mask)
+        join_chains(calls, _uses(recipe))
 
 
 # ---------------------------------------------------------------------------------------------------------------

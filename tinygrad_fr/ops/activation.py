@@ -18,7 +18,7 @@ _GELU_CUBIC = 0.044715
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.sigmoid({x})")
 def sigmoid(x, *, out=None):
     """1 / (1 + exp(-input)).  (*) -> (*)."""
     return k.activation.sigmoid(x, out=out)
@@ -29,13 +29,13 @@ def _(g, result):
     return g * (result * (1 - result))
 
 
-@sigmoid.backward
+@sigmoid.backward(scalar="elementwise.sigmoid_backward({g}, {result})")
 def _(g, result, out=None):
     return k.activation.sigmoid_backward(g, result, out=out)
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.tanh({x})")
 def tanh(x, *, out=None):
     """The hyperbolic tangent.  (*) -> (*)."""
     return k.activation.tanh(x, out=out)
@@ -46,13 +46,13 @@ def _(g, result):
     return g * (1 - result * result)
 
 
-@tanh.backward
+@tanh.backward(scalar="elementwise.tanh_backward({g}, {result})")
 def _(g, result, out=None):
     return k.activation.tanh_backward(g, result, out=out)
 
 
 @public
-@unary("arithmetic", launches=True)
+@unary("arithmetic", launches=True, scalar="elementwise.relu({x})")
 def relu(x, *, out=None):
     """max(input, 0); the derivative at 0 is 0.  (*) -> (*)."""
     if x.dtype.kind == "b":
@@ -68,12 +68,12 @@ def _(g, result):
     return g * step(result)
 
 
-@relu.backward
+@relu.backward(scalar="elementwise.relu_backward({g}, {result})")
 def _(g, result, out=None):
     return k.activation.relu_backward(g, result, out=out)
 
 
-@unary(launches=True)
+@unary(launches=True, scalar="elementwise.step({x})")
 def step(x, *, out=None):
     """Heaviside's step, 1 where input > 0, else 0; its derivative is 0.  (*) -> (*)."""
     return k.activation.step(x, out=out)
@@ -120,7 +120,7 @@ def _(g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@_silu.backward
+@_silu.backward(scalar="elementwise.silu_backward({g}, {x})")
 def _(g, x, out=None):
     return k.activation.silu_backward(g, x, out=out)
 

@@ -17,7 +17,7 @@ _ERF_SLOPE_AT_0 = 2 / math.sqrt(math.pi)
 
 
 @public(operator="add", method=False, function_name=None)
-@binary()
+@binary(scalar="{x} + {y}")
 def _add(x, y, *, out=...):
     """x + y."""
     return np.add(x, y, out=out)
@@ -29,7 +29,7 @@ def _(g):
 
 
 @public(operator="sub", method=False, function_name=None)
-@binary()
+@binary(scalar="{x} - {y}")
 def _sub(x, y, *, out=...):
     """x - y."""
     if getattr(x, "dtype", None) == np.bool_:
@@ -80,7 +80,7 @@ def _scaled(input, other, alpha):
 
 
 @public(operator="mul")
-@binary()
+@binary(scalar="{x} * {y}")
 def mul(x, y, *, out=...):
     """input * other, broadcast.  (*), (*) -> (*)."""
     return np.multiply(x, y, out=out)
@@ -97,7 +97,7 @@ def _(g, x):
 
 
 @public(operator="truediv", method=False, function_name=None)
-@binary("float")
+@binary("float", scalar="{x} / {y}")
 def _div(x, y, *, out=...):
     """x / y."""
     return np.divide(x, y, out=out)
@@ -188,7 +188,7 @@ def _refuse_integer_zero(x, y):
 
 
 @public
-@unary("arithmetic")
+@unary("arithmetic", scalar="-{x}")
 def neg(x, *, out=...):
     """-input.  (*) -> (*)."""
     if x.dtype == np.bool_:
@@ -206,7 +206,7 @@ Tensor.__pos__ = lambda self: self
 
 
 @public
-@unary("arithmetic")
+@unary("arithmetic", scalar="abs({x})")
 def abs(x, *, out=...):
     """The absolute value; its derivative at 0 is 0.  (*) -> (*)."""
     return np.absolute(x, out=out)
@@ -322,7 +322,7 @@ Tensor.__rpow__ = lambda self, other: _pow(other, self)
 
 
 @public
-@unary("arithmetic")
+@unary("arithmetic", scalar="elementwise.square({x})")
 def square(x, *, out=...):
     """input * input, which for bool is int64.  (*) -> (*)."""
     return np.square(x, out=out, dtype=np.int64 if x.dtype == np.bool_ else None)
@@ -334,7 +334,7 @@ def _(g, x):
 
 
 @public
-@unary()
+@unary(scalar="np.sqrt({x})")
 def sqrt(x, *, out=...):
     """The square root; NaN below 0.  (*) -> (*)."""
     return np.sqrt(x, out=out)
@@ -373,7 +373,7 @@ def _(g, result):
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.exp({x})")
 def exp(x, *, out=None):
     """e to the power input.  (*) -> (*)."""
     return k.activation.exp(x, out=out)
@@ -385,7 +385,7 @@ def _(g, result):
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.log({x})")
 def log(x, *, out=None):
     """The natural logarithm.  (*) -> (*)."""
     return k.activation.log(x, out=out)
@@ -397,7 +397,7 @@ def _(g, x):
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.log1p({x})")
 def log1p(x, *, out=None):
     """log(1 + input), accurate near 0.  (*) -> (*)."""
     return k.activation.log1p(x, out=out)
@@ -409,7 +409,7 @@ def _(g, x):
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.erf({x})")
 def erf(x, *, out=None):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to input.  (*) -> (*)."""
     return k.activation.erf(x, out=out)

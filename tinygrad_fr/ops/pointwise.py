@@ -10,7 +10,7 @@ from .arithmetic import exp
 
 
 @public
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.expm1({x})")
 def expm1(x, *, out=None):
     """exp(input) - 1, accurate near 0.  (*) -> (*)."""
     return k.activation.expm1(x, out=out)
@@ -21,7 +21,7 @@ def _(g, x):
     return g * exp(x)
 
 
-@unary(launches=True)
+@unary(launches=True, scalar="vecmath.log1pexp({x})")
 def log1pexp(x, *, out=None):
     """log(1 + exp(input)), without overflow.  (*) -> (*)."""
     return k.activation.log1pexp(x, out=out)

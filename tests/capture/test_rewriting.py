@@ -1,0 +1,74 @@
+"""What a replay runs instead of the calls that were recorded. That its results are the same is tested elsewhere."""
+
+import numpy as np
+
+import tinygrad_fr as torch
+from tinygrad_fr import nn, optim
+
+from .harness import batch, values
+
+
+def calls_of(compiled):
+    """The names of the calls that a replay makes, of the forward and of what it does of the backward."""
+    (recorded,) = [each for kind in compiled._kinds.values() for each in kind.programs]
+    return [str(call) for call in recorded.recipe.forward]
+
+
+def replayed(function, *arguments, calls=3):
+    compiled = torch.compile(function)
+    for _ in range(calls):
+        compiled(*arguments)
+    return compiled
+
+
+def test_a_chain_of_element_wise_ops_is_one_call():
+    assert calls_of(replayed(lambda x, y: ((x * y + 2.0) / y).tanh() - x, values(0, 5), values(1, 5))) == ["chain"]
+
+
+def test_a_result_that_is_read_twice_ends_a_chain():
+    def function(x):
+        y = (x * 2.0).exp()
+        return y.sum() + (y * 3.0 - 1.0).sum()
+
+    assert calls_of(replayed(function, values(0, 5))) == ["chain", "sum", "chain", "sum", "add"]
+
+
+def test_what_broadcasts_stays_a_call_of_its_own():
+    assert calls_of(replayed(lambda x, y: x + y, values(0, 4, 5), values(1, 5))) == ["add"]
+
+
+def test_a_write_between_keeps_calls_apart():
+    w = values(3, 5)
+
+    def function(x):
+        y = x * w
+        w.add_(1.0)
+        return y + x
+
+    assert calls_of(replayed(function, values(0, 5))) == ["mul", "add_", "add"]
+
+
+def test_a_training_step_keeps_what_kernels_do_in_passing():
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    optimizer = optim.Adam(model.parameters())
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    expected = ["linear", "linear", "softmax_cross_entropy", "softmax_cross_entropy_backward"]
+    assert calls_of(replayed(step, *batch(0), calls=4)) == [*expected, "linear_backward", "linear_backward", "adam_"]
+
+
+def test_memory_serves_one_array_after_the_other():
+    def function(x):
+        for _ in range(20):
+            x = x @ x
+        return x
+
+    compiled = replayed(function, torch.from_numpy(np.eye(64, dtype=np.float32)))
+    (recorded,) = [each for kind in compiled._kinds.values() for each in kind.programs]
+    assert recorded.recipe._arena.size <= 3 * 64 * 64 * 4
