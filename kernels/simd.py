@@ -228,6 +228,20 @@ def call(typingctx, function, arguments):
 
 
 @intrinsic
+def prefetch(typingctx, where):
+    """Bring what lies at an address into the caches, if there is anything."""
+
+    def generate(context, builder, signature, arguments):
+        small = ir.IntType(32)
+        function = _declare(builder, "llvm.prefetch.p0", ir.VoidType(), [POINTER, small, small, small])
+        options = [ir.Constant(small, option) for option in (0, 2, 1)]  # to read; into the second level; data
+        builder.call(function, [builder.inttoptr(arguments[0], POINTER), *options])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
 def word(typingctx, where):
     """The 64-bit integer at an address."""
 

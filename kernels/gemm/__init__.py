@@ -1,6 +1,6 @@
 """The matrix product, on this project's own register tile: no BLAS.
 
-`micro` holds the tile, `pack` the copying of panels, `macro` the loops and tasks, `blocking` their sizes.
+`micro` holds the tile, `pack` the copying of panels, `macro` the loops, `plan` what they are to do, `blocking` sizes.
 """
 
 import functools
@@ -11,10 +11,11 @@ from numba import types
 from numpy import empty
 
 from .._launch import launch, not_in_a_program
-from .._threads import pool_for
+from .._threads import ALONE, pool_for
 from .blocking import PARALLEL
 from .macro import batch_of_products, fused, product
 from .micro import MASK, NO_GATE, RELU, TABLE_SLOTS, fill_table
+from .plan import TURNED_X, TURNED_Y
 
 
 def matmul(x, y, *, mask=None, out=None):
@@ -32,17 +33,19 @@ def matmul(x, y, *, mask=None, out=None):
         return _batched(x, y, mask, out)
     if rows != k:
         raise ValueError(_mismatch(x, y))
-    kernels = _KERNELS.get(x.dtype)
-    if kernels is None or x.dtype is not y.dtype:
+    dtype = x.dtype
+    kernels = _KERNELS.get(dtype)
+    if kernels is None or y.dtype is not dtype:
         kernels = _kernels_for(x, y)
     if out is None:
-        out = empty((m, n), x.dtype)
-    elif out.shape != (m, n) or out.dtype is not x.dtype or not out.flags.writeable:
+        out = empty((m, n), dtype)
+    elif out.shape != (m, n) or out.dtype is not dtype or not out.flags.writeable:
         _check_out("out", out, (m, n), x)
-    pool = pool_for(m * k * n, PARALLEL)
+    work = m * k * n
+    pool = ALONE if work < PARALLEL else pool_for(work, PARALLEL)
     if mask is not None:
         _run_masked(kernels, pool, x, y, mask, out)
-    elif out.size:
+    elif m and n:
         launch(kernels.product, pool, kernels.table, x, y, out)
     return out
 
@@ -61,20 +64,22 @@ def linear(x, w, b=None, *, activation=None, out=None):
         m, k, n, columns, gate = 0, 0, 0, -1, NO_GATE
     if columns != k:
         _refuse_linear(x, w, activation)
-    kernels = _KERNELS.get(x.dtype)
-    if kernels is None or x.dtype is not w.dtype:
+    dtype = x.dtype
+    kernels = _KERNELS.get(dtype)
+    if kernels is None or w.dtype is not dtype:
         kernels = _kernels_for(x, w)
     if b is None:
         b = kernels.empty
-    elif b.dtype is not x.dtype or b.shape != (n,):
+    elif b.dtype is not dtype or b.shape != (n,):
         _check_bias(b, n, x)
     if out is None:
-        out = empty((m, n), x.dtype)
-    elif out.shape != (m, n) or out.dtype is not x.dtype or not out.flags.writeable:
+        out = empty((m, n), dtype)
+    elif out.shape != (m, n) or out.dtype is not dtype or not out.flags.writeable:
         _check_out("out", out, (m, n), x)
-    if out.size:
-        pool = pool_for(m * k * n, PARALLEL)
-        launch(kernels.fused, pool, kernels.table, x, w.T, out, b, gate, kernels.no_mask, kernels.empty)
+    if m and n:
+        work = m * k * n
+        pool = ALONE if work < PARALLEL else pool_for(work, PARALLEL)
+        launch(kernels.fused, pool, kernels.table, TURNED_Y, x, w, out, b, gate, kernels.no_mask, kernels.empty)
     return out
 
 
@@ -106,7 +111,8 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
         sums = bias_out = empty(m, x.dtype)
     if out.size or sums.size:
         pool = pool_for(m * rows * n, PARALLEL)
-        launch(kernels.fused, pool, kernels.table, g.T, x, out, kernels.empty, NO_GATE, kernels.no_mask, sums)
+        none = kernels.empty
+        launch(kernels.fused, pool, kernels.table, TURNED_X, g, x, out, none, NO_GATE, kernels.no_mask, sums)
     return out if bias_out is None else (out, bias_out)
 
 
@@ -160,7 +166,7 @@ def _run_masked(kernels, pool, x, y, mask, out):
             f"got {mask.shape} and {mask.dtype}"
         )
     if out.size:
-        launch(kernels.fused, pool, kernels.table, x, y, out, kernels.empty, MASK, mask, kernels.empty)
+        launch(kernels.fused, pool, kernels.table, 0, x, y, out, kernels.empty, MASK, mask, kernels.empty)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -252,13 +258,30 @@ class _Kernels:
     @functools.cached_property
     def fused(self):
         matrix = self._matrix
-        return self._compiled(fused, matrix, matrix, self._result, self._vector, types.intp, matrix, self._sums)
+        operands = types.intp, matrix, matrix, self._result
+        return self._compiled(fused, *operands, self._vector, types.intp, matrix, self._sums)
 
     def _compiled(self, function, *signature):
         function.disable_compile(False)
         function.compile((self._pool, types.intp, *signature))
         function.disable_compile()
-        return function
+        return _Direct(function, (self._pool, types.intp, *signature))
+
+
+class _Direct(functools.partial):
+    """The one version of a compiled function, called without the search for it, which takes longer than a tiny product.
+
+    The arguments are checked by the callers, and once more for their dtypes when they are taken from Python.
+    """
+
+    overloads: dict
+    __name__: str
+
+    def __new__(cls, function, signature):
+        compiled = function.overloads[signature]
+        self = super().__new__(cls, compiled.entry_point)
+        self.overloads, self.__name__ = {signature: compiled}, function.__name__
+        return self
 
 
 _KERNELS = {dtype: _Kernels(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}

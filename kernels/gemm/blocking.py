@@ -51,3 +51,6 @@ MANY = 4
 PARALLEL = 1 << 19
 PART = 1 << 23
 PARTS = 4
+
+# At most so many multiply-adds are done without a plan, if they are one panel: making it would take as long.
+SMALL = 1 << 18

@@ -15,82 +15,16 @@ import numpy as np
 from .._jit import inlined, kernel, merged
 from .._threads import _THREADS, spread
 from ..reduce import _sum_rows
-from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, call, keep, word
-from . import blocking
-from .blocking import DOTS, FEW_ROWS, KC, KC_FREE, MANY, MOST_ROWS, MR, NV, PACKED_NV, PART_ROWS, PART_VECTORS
+from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, call, keep, prefetch, word
+from .blocking import DOT_ROWS, DOTS, FEW_ROWS, MOST_ROWS, MR, NV, PACKED_NV, SMALL, WIDE
 from .micro import DOT_SLOT, DOTS_SLOT, MASK, NO_GATE, ZEROS_SLOT, tile_slot
 from .pack import copy_element, pack_panel
+from .plan import CACHE_LINE, TURNED_X, TURNED_Y, Product, plan_of
 
-CACHE_LINE = 64
 _DOUBLE = np.empty(0)
 
-# A product: sizes in elements, addresses, and strides in bytes. `start` is where the sums of every row start, at zeros
-# (`start_column` is 0) or a bias; `gate` is what happens to the finished sums, with the help of `mask`. The sums of the
-# rows of x, in float64, go to `sums` if that is not 0. The operands of `batch` such products lie `*_step` apart.
-Product = namedtuple(
-    "Product",
-    "m k n size x x_row x_column y y_row y_column out out_row out_column start start_column gate mask mask_row sums "
-    "batch x_step y_step out_step",
-)
-
-# How it is done: the kind of loops, whether operands are packed, the depth of a block of k, the number of parts that
-# rows and columns are cut into, and the size of packed tiles of x.
-Plan = namedtuple("Plan", "dot few pack_x pack_y depth row_parts column_parts tile_row tile_bytes")
-
-# Of one part: the product's number, its rows, its columns, and the addresses of its scratch memory.
-Part = namedtuple("Part", "x y out low high first_column end_column x_scratch y_scratch")
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Plans. They depend on sizes, strides and the number of threads; bits do not depend on plans.
-
-
-@merged
-def plan_of(p, threads):
-    """How a product is done."""
-    width = VECTOR_BYTES // p.size
-    tiles, vectors = (p.m + MOST_ROWS[NV] - 1) // MOST_ROWS[NV], (p.n + width - 1) // width
-    few = p.m <= FEW_ROWS
-    dot = p.m <= blocking.DOT_ROWS and p.y_row == p.size and p.y_column != p.size
-    far_x = p.x_row != p.size and abs(p.x_column) >= blocking.FAR and p.k >= blocking.DEEP
-    large_x = (
-        max(abs(p.x_row), abs(p.x_column)) >= blocking.LONG_ROW
-        and vectors >= PART_VECTORS // 2
-        and p.m >= PART_ROWS // 2
-    )
-    pack_x = vectors >= MANY * NV and tiles > 1 and (far_x or large_x)
-    long_y = abs(p.y_row) >= blocking.LONG_ROW and p.k * abs(p.y_row) >= blocking.LARGE
-    split = (p.y | p.y_row) % CACHE_LINE != 0
-    pack_y = p.y_column != p.size or (tiles >= MANY and (long_y or pack_x or split))
-    most = KC if pack_x or (pack_y and p.y_column == p.size and long_y) else KC_FREE
-    depth = p.k // max(1, (p.k + most - 1) // most) + 1
-    depth += -depth % width
-    row_parts, column_parts = _parts(p, vectors, dot or few, pack_x, threads)
-    tile_row = (MR + width - 1) // width * VECTOR_BYTES
-    return Plan(dot, few, pack_x, pack_y, depth, row_parts, column_parts, tile_row, depth * tile_row + CACHE_LINE)
-
-
-@merged
-def _parts(p, vectors, flat, pack_x, threads):
-    """Into how many parts the rows and the columns are cut."""
-    wanted = 1
-    if threads > 1:
-        each = min(blocking.PARTS, p.batch * p.m * p.k * p.n // (threads * blocking.PART))
-        wanted = (threads * max(1, each) + p.batch - 1) // p.batch
-    if flat:
-        return 1, max(1, min(wanted, vectors // NV))
-    rows, columns = 1, 1
-    if pack_x:
-        rows = (p.m + PART_ROWS - 1) // PART_ROWS
-        columns = (vectors + PART_VECTORS - 1) // PART_VECTORS
-        wanted = threads
-    # a weight is cut by its rows, which are columns of y in the forward, and rows of the result in its gradient
-    by_rows = p.x_row == p.size or (p.y_row != p.size and p.m > p.n)
-    if by_rows:
-        rows = max(rows, min((wanted + columns - 1) // columns, (p.m + MR - 1) // MR))
-    else:
-        columns = max(columns, min((wanted + rows - 1) // rows, (vectors + NV - 1) // NV))
-    return rows, columns
+# One part: addresses of the product it is of, its rows, its columns, and addresses of its scratch memory.
+Part = namedtuple("Part", "x y out low high first_column end_column x_scratch y_scratch held")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -98,49 +32,49 @@ def _parts(p, vectors, flat, pack_x, threads):
 
 
 @merged
-def _run_panel(p, plan, part, table, column, columns, vectors, first, steps, y, y_row):
-    """All row tiles of a part against one panel of y: the taller ones, then those with one row less."""
-    most = MR if plan.pack_x else MOST_ROWS[vectors]
-    tiles = (part.high - part.low + most - 1) // most
-    base, extra = divmod(part.high - part.low, tiles)
-    done = 0
+def _run_tiles(p, table, rows, most, column, vectors, first, steps, x, y, y_row, out, held, ahead):
+    """A panel of y times rows of x, in tiles of at most ``most`` rows: the taller ones, then those with one row less.
+
+    ``rows`` are the first and the last, exclusive; ``x`` their (address, row stride, column stride, step from tile to
+    tile where they are packed, else 0); ``held`` where sums are kept until the last block of k: (the address of
+    those for the first row and this panel, row stride), or 0 if they are kept in the result; ``ahead`` the rows of y to
+    be brought nearer meanwhile: (address, row stride, number), of as many columns.
+    """
+    tiles = (rows[1] - rows[0] + most - 1) // most
+    base, extra = divmod(rows[1] - rows[0], tiles)
+    columns = min(vectors * (VECTOR_BYTES // p.size), p.n - column)
     gate = p.gate if first + steps >= p.k else NO_GATE
+    row, x_at, ahead_at = rows[0], x[0], ahead[0]
     for taller in range(1, -1, -1):
-        count, rows = extra if taller else tiles - extra, base + taller
+        count, height = extra if taller else tiles - extra, base + taller
         if count == 0:
             continue
-        row = part.low + (0 if taller else extra * (base + 1))
-        out = part.out + row * p.out_row + column * p.size
-        start, start_row = out, p.out_row
+        into, into_row = out + row * p.out_row + column * p.size, p.out_row
+        start, start_row = into, into_row
+        if held[0]:
+            start, start_row = held[0] + (row - rows[0]) * held[1], held[1]
+            if first + steps < p.k:
+                into, into_row = start, start_row
         if first == 0:
             start, start_row = p.start + column * p.start_column, 0
-        x, x_row, x_column = part.x + row * p.x_row + first * p.x_column, p.x_row, p.x_column
-        x_tile = rows * x_row
-        if plan.pack_x:
-            x, x_row, x_column, x_tile = part.x_scratch + done * plan.tile_bytes, p.size, plan.tile_row, plan.tile_bytes
+        step = x[3] if x[3] else height * x[1]
         mask = p.mask + row * p.mask_row + column * p.size
-        call(
-            word(table + 8 * tile_slot(rows, vectors)),
-            (
-                columns,
-                count,
-                steps,
-                x,
-                x_row,
-                x_column,
-                x_tile,
-                y,
-                y_row,
-                start,
-                start_row,
-                out,
-                p.out_row,
-                gate,
-                mask,
-                p.mask_row,
-            ),
-        )
-        done += count
+        function = word(table + 8 * tile_slot(height, vectors))
+        if ahead[2] == 0:
+            left, right = (columns, count, steps, x_at, x[1], x[2], step), (y, y_row)
+            call(function, left + right + (start, start_row, into, into_row, gate, mask, p.mask_row))
+        else:
+            for t in range(count):
+                left, right = (columns, 1, steps, x_at + t * step, x[1], x[2], step), (y, y_row)
+                down = t * height
+                edge = (start + down * start_row, start_row, into + down * into_row, into_row)
+                call(function, left + right + edge + (gate, mask + down * p.mask_row, p.mask_row))
+                for _ in range((ahead[2] + tiles - 1) // tiles):
+                    for line in range(0, columns * p.size, CACHE_LINE):
+                        prefetch(ahead_at + line)
+                    ahead_at += ahead[1]
+        row += count * height
+        x_at += count * step
 
 
 @merged
@@ -171,8 +105,11 @@ def _panel_vectors(vectors, plan):
 @inlined
 def _run_depth(like, p, plan, part, table, first, steps):
     """One block of k, ``steps`` products from the index ``first`` on."""
+    rows, most = (part.low, part.high), MR
+    x = part.x + part.low * p.x_row + first * p.x_column, p.x_row, p.x_column, 0
     if plan.pack_x:
         _pack_tiles(like, p, plan, part, first, steps)
+        x = part.x_scratch, p.size, plan.tile_row, plan.tile_bytes
     width = VECTOR_BYTES // p.size
     column = part.first_column
     while column < part.end_column:
@@ -184,12 +121,32 @@ def _run_depth(like, p, plan, part, table, first, steps):
             panel_row = vectors * VECTOR_BYTES
             pack_panel(like.dtype, y, p.y_column, y_row, columns, steps, part.y_scratch, panel_row, p.size)
             y, y_row = part.y_scratch, panel_row
-        _run_panel(p, plan, part, table, column, columns, vectors, first, steps, y, y_row)
+        if not plan.pack_x:
+            most = MOST_ROWS[vectors]
+        ahead = 0, 0, 0
+        if plan.pack_x and p.y_column == p.size and column + columns < part.end_column:
+            ahead = part.y + (column + columns) * p.y_column + first * p.y_row, p.y_row, steps
+        held = part.held + (column - part.first_column) * p.size if part.held else 0, plan.held_row
+        _run_tiles(p, table, rows, most, column, vectors, first, steps, x, y, y_row, part.out, held, ahead)
         column += columns
 
 
 @merged
-def _run_dots(like, p, part, table):
+def _run_dots(p, table, x, x_row, y, out, first_column, end_column):
+    """Few rows of x, contiguous as the columns of y are."""
+    column = first_column
+    while column < end_column:
+        count = DOTS if end_column - column >= DOTS else 1
+        function = word(table + 8 * (DOTS_SLOT if count == DOTS else DOT_SLOT))
+        start = p.start + column * p.start_column
+        for i in range(p.m):
+            into, mask = out + i * p.out_row + column * p.size, p.mask + i * p.mask_row + column * p.size
+            call(function, (p.k, x + i * x_row, y + column * p.y_column, p.y_column, start, into, p.gate, mask))
+        column += count
+
+
+@merged
+def _run_dots_of_part(like, p, part, table):
     """Few rows of x against columns of y that are contiguous along k: nothing is packed but a row of x in pieces."""
     x, x_row = part.x, p.x_row
     if p.x_column != p.size:
@@ -197,32 +154,24 @@ def _run_dots(like, p, part, table):
         for i in range(p.m):
             for q in range(p.k):
                 copy_element(like.dtype, part.x + i * p.x_row + q * p.x_column, x + i * x_row, q)
-    column = part.first_column
-    while column < part.end_column:
-        count = DOTS if part.end_column - column >= DOTS else 1
-        function = word(table + 8 * (DOTS_SLOT if count == DOTS else DOT_SLOT))
-        y, start = part.y + column * p.y_column, p.start + column * p.start_column
-        for i in range(p.m):
-            out, mask = part.out + i * p.out_row + column * p.size, p.mask + i * p.mask_row + column * p.size
-            call(function, (p.k, x + i * x_row, y, p.y_column, start, out, p.gate, mask))
-        column += count
+    _run_dots(p, table, x, x_row, part.y, part.out, part.first_column, part.end_column)
 
 
 @merged
 def _scratch_bytes(p, plan, rows):
-    """The size of the scratch memory of a part for x, and for y."""
+    """The size of the scratch memory of a part for x, for y, and for sums."""
     if plan.dot:
-        return (0 if p.x_column == p.size else p.m * p.k * p.size), 0
+        return (0 if p.x_column == p.size else p.m * p.k * p.size), 0, 0
     x_bytes = (rows + MR - 1) // MR * plan.tile_bytes if plan.pack_x else 0
     widest = 8 if plan.few else NV
-    return x_bytes, (plan.depth * widest * VECTOR_BYTES if plan.pack_y or not FREE_MASKS else 0)
+    return x_bytes, (plan.depth * widest * VECTOR_BYTES if plan.pack_y or not FREE_MASKS else 0), rows * plan.held_row
 
 
 @merged
 def _run_part(like, p, plan, part, table):
     """Compute a part whose scratch memory is there."""
     if plan.dot:
-        _run_dots(like, p, part, table)
+        _run_dots_of_part(like, p, part, table)
         return
     for block in range(max(1, (p.k + plan.depth - 1) // plan.depth)):  # one even where k is 0, for the bias
         first = block * plan.depth
@@ -231,10 +180,10 @@ def _run_part(like, p, plan, part, table):
 
 @merged
 def _sum_part(number, parts, x, sums):
-    """The sums of some of the rows of x, in float64, to the address ``sums``."""
-    low, high = number * x.shape[0] // parts, (number + 1) * x.shape[0] // parts
+    """The sums of some of the columns of x, in float64, to the address ``sums``."""
+    low, high = number * x.shape[1] // parts, (number + 1) * x.shape[1] // parts
     if low < high:
-        _sum_rows(x[low:high].T, array_at(sums + low * _DOUBLE.itemsize, high - low, _DOUBLE))
+        _sum_rows(x[:, low:high], array_at(sums + low * _DOUBLE.itemsize, high - low, _DOUBLE))
 
 
 @kernel
@@ -252,13 +201,15 @@ def _run_task(task, x, p, plan, table):
     first_column = column_part * vectors // plan.column_parts * width
     end_column = min(p.n, (column_part + 1) * vectors // plan.column_parts * width)
     x_item, y_item, out = p.x + item * p.x_step, p.y + item * p.y_step, p.out + item * p.out_step
-    x_bytes, y_bytes = _scratch_bytes(p, plan, high - low)
+    x_bytes, y_bytes, held_bytes = _scratch_bytes(p, plan, high - low)
     if x_bytes + y_bytes == 0:
-        _run_part(x, p, plan, Part(x_item, y_item, out, low, high, first_column, end_column, 0, 0), table)
+        _run_part(x, p, plan, Part(x_item, y_item, out, low, high, first_column, end_column, 0, 0, 0), table)
     else:
-        memory = np.empty(x_bytes + y_bytes + CACHE_LINE, np.uint8)
+        memory = np.empty(x_bytes + y_bytes + held_bytes + 2 * CACHE_LINE, np.uint8)
         scratch = address(memory) + -address(memory) % CACHE_LINE
-        part = Part(x_item, y_item, out, low, high, first_column, end_column, scratch + y_bytes, scratch)
+        held = scratch + y_bytes + x_bytes
+        held = held + -held % CACHE_LINE if held_bytes else 0
+        part = Part(x_item, y_item, out, low, high, first_column, end_column, scratch + y_bytes, scratch, held)
         _run_part(x, p, plan, part, table)
         keep(memory)
 
@@ -309,6 +260,24 @@ def _clear(p):
     return p.gate != MASK or same or not _overlaps(p, 1, p.mask, 0, p.m, p.mask_row, p.n, p.size)
 
 
+@merged
+def _run_small(table, p):
+    """Compute a product that is one panel, or a few dots, without further ado; whether it is one."""
+    vectors = (p.n * p.size + VECTOR_BYTES - 1) // VECTOR_BYTES
+    if p.m * p.k * p.n > SMALL or p.sums or p.n == 0 or not FREE_MASKS:
+        return False
+    if p.y_column == p.size and vectors <= WIDE and MOST_ROWS[vectors] and (vectors <= NV or p.m <= FEW_ROWS):
+        x = p.x, p.x_row, p.x_column, 0
+        _run_tiles(
+            p, table, (0, p.m), MOST_ROWS[vectors], 0, vectors, 0, p.k, x, p.y, p.y_row, p.out, (0, 0), (0, 0, 0)
+        )
+        return True
+    if p.m <= DOT_ROWS and p.y_row == p.size and p.x_column == p.size:
+        _run_dots(p, table, p.x, p.x_row, p.y, p.out, 0, p.n)
+        return True
+    return False
+
+
 @inlined
 def _share_out(pool, table, x, p):
     """Compute a product on the threads of the pool."""
@@ -322,7 +291,8 @@ def _run(pool, table, x, p):
     if p.n == 1:
         p = _turned(p)
     if p.out_column == p.size and _clear(p):
-        _share_out(pool, table, x, p)
+        if not _run_small(table, p):
+            _share_out(pool, table, x, p)
         return
     aside = np.empty(p.m * p.n, x.dtype)
     _share_out(pool, table, x, _moved(p, address(aside)))
@@ -366,49 +336,40 @@ def batch_of_products(pool, table, x, y, out, batch, x_step, y_step, out_step):
 
 
 @kernel
-def fused(pool, table, x, y, out, bias, gate, mask, sums):
-    """out = bias + x @ y past a gate, and sums = the sum of each row of x; an empty bias or sums is none.
+def fused(pool, table, turned, x, y, out, bias, gate, mask, sums):
+    """out = bias + x @ y past a gate, of the transpose of x or y if ``turned`` says so.
 
-    Any strides; the outputs may overlap the operands.
+    sums = the sum of each column of the array x. An empty bias or sums is none. Any strides; the outputs may overlap
+    the operands.
     """
-    turn = y.shape[1] == 1
-    plain_bias, plain_mask = _plain_bias(bias, x.shape[0], turn), _plain_mask(mask, turn)
-    totals = np.empty(sums.size)
     p = _plain_product(table, x, y, out, 1, 0, 0, 0)
-    start, start_column, mask_at, mask_row = p.start, 0, address(mask), mask.strides[0]
-    if bias.size:
-        start, start_column = address(plain_bias) if plain_bias.size else address(bias), p.size
-    if plain_mask.size:
-        mask_at, mask_row = address(plain_mask), plain_mask.strides[0]
+    m, k, n, x_row, x_column, y_row, y_column = p.m, p.k, p.n, p.x_row, p.x_column, p.y_row, p.y_column
+    if turned == TURNED_X:
+        m, k, x_row, x_column = k, m, x_column, x_row
+    if turned == TURNED_Y:
+        n, y_row, y_column = y.shape[0], y_column, y_row
+    # what has no unit stride is copied; where the product is done transposed, the bias is the same along its row
+    bias_count = 0
+    if bias.size and (n == 1 or bias.strides[0] != p.size):
+        bias_count = max(m, n)
+    mask_count = mask.size if mask.size and mask.strides[0 if n == 1 else 1] != p.size else 0
+    memory = np.empty(8 * sums.size + (bias_count + mask_count) * p.size, np.uint8)
+    sums_at = address(memory)
+    bias_at = sums_at + 8 * sums.size
+    mask_at = bias_at + bias_count * p.size
+    for j in range(bias_count):
+        copy_element(x.dtype, address(bias) + (0 if n == 1 else j * bias.strides[0]), bias_at, j)
+    for j in range(mask_count):
+        where = j // n * mask.strides[0] + j % n * mask.strides[1]
+        copy_element(x.dtype, address(mask) + where, mask_at, j)
     p = Product(
-        p.m, p.k, p.n, p.size, p.x, p.x_row, p.x_column, p.y, p.y_row, p.y_column, p.out, p.out_row, p.out_column,
-        start, start_column, gate, mask_at, mask_row, address(totals) if sums.size else 0, 1, 0, 0, 0,
+        m, k, n, p.size, p.x, x_row, x_column, p.y, y_row, y_column, p.out, p.out_row, p.out_column,
+        (bias_at if bias_count else address(bias)) if bias.size else p.start, p.size if bias.size else 0, gate,
+        mask_at if mask_count else address(mask), n * p.size if mask_count else mask.strides[0],
+        sums_at if sums.size else 0, 1, 0, 0, 0,
     )  # fmt: skip
     _run(pool, table, x, p)
+    totals = array_at(sums_at, sums.size, _DOUBLE)
     for i in range(sums.size):
         sums[i] = totals[i]
-    keep(totals)
-    keep(plain_bias)
-    keep(plain_mask)
-
-
-@merged
-def _plain_bias(bias, m, turn):
-    """A contiguous copy of the bias, or its one number m times; empty where the bias will do."""
-    count = m if turn else bias.size
-    copy = np.empty(count if bias.size and (turn or bias.strides[0] != bias.itemsize) else 0, bias.dtype)
-    for j in range(copy.size):
-        copy[j] = bias[0 if turn else j]
-    return copy
-
-
-@merged
-def _plain_mask(mask, turn):
-    """A contiguous copy of the mask; empty where the mask will do."""
-    m, n = mask.shape
-    copied = mask.size and mask.strides[0 if turn else 1] != mask.itemsize
-    copy = np.empty((m if copied else 0, n), mask.dtype)
-    for i in range(copy.shape[0]):
-        for j in range(n):
-            copy[i, j] = mask[i, j]
-    return copy
+    keep(memory)

@@ -24,26 +24,27 @@ def pack_panel(dtype, source, lane_stride, step_stride, count, steps, panel, pan
     vector of the panel may be written with anything. ``size`` is the size of an element in bytes.
     """
     width = VECTOR_BYTES // size
+    if lane_stride == size and (FREE_MASKS or count % width == 0):
+        _pack_rows(dtype, source, step_stride, count, steps, panel, panel_row, size)
+        return
     for first in range(0, count, width):
         lanes = min(width, count - first)
         start = source + first * lane_stride
         into = panel + first * size
-        if lane_stride == size:
-            _pack_rows(dtype, start, step_stride, lanes, steps, into, panel_row, size)
-        elif step_stride == size:
+        if step_stride == size:
             _pack_columns(dtype, start, lane_stride, lanes, steps, into, panel_row, size)
         else:
             _pack_elements(dtype, start, lane_stride, step_stride, lanes, 0, steps, into, panel_row)
 
 
 @merged
-def _pack_rows(dtype, source, step_stride, lanes, steps, into, panel_row, size):
-    """The lanes are contiguous: copy vectors."""
-    if FREE_MASKS or lanes * size == VECTOR_BYTES:
-        for p in range(steps):
-            copy_vector(dtype, source + p * step_stride, into + p * panel_row, lanes)
-    else:
-        _pack_elements(dtype, source, size, step_stride, lanes, 0, steps, into, panel_row)
+def _pack_rows(dtype, source, step_stride, count, steps, panel, panel_row, size):
+    """The lanes are contiguous: copy vectors, row by row."""
+    width = VECTOR_BYTES // size
+    for p in range(steps):
+        row, into = source + p * step_stride, panel + p * panel_row
+        for first in range(0, count, width):
+            copy_vector(dtype, row + first * size, into + first * size, count - first)
 
 
 @merged
@@ -66,7 +67,7 @@ def _pack_elements(dtype, source, lane_stride, step_stride, lanes, first, steps,
 
 @intrinsic
 def copy_vector(typingctx, dtype, source, target, count):
-    """Copy ``count`` elements, at most a vector; where masks are not free, a whole vector."""
+    """Copy a vector, or what ``count`` says of it; where masks are not free, a whole vector."""
 
     def generate(context, builder, signature, arguments):
         element = simd.ELEMENTS[signature.args[0].dtype]

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tinygrad_fr.kernels import _jit, _threads, activation, gemm, reduce, reference
-from tinygrad_fr.kernels.gemm import macro
+from tinygrad_fr.kernels.gemm import plan
 from tinygrad_fr.kernels.gemm.blocking import KC, MR, PARALLEL
 
 DTYPES = (np.float32, np.float64)
@@ -209,10 +209,10 @@ def test_the_large_products_reach_both_kinds_of_packing():
     for x, y in ((np.empty((700, 600)).T, np.empty((700, 600))), (np.empty((600, 700)), np.empty((600, 700)).T)):
         shape = {"m": 600, "k": 700, "n": 600, "size": 8, "gate": 0, "batch": 1}
         strides = dict(zip(("x_row", "x_column", "y_row", "y_column"), (*x.strides, *y.strides), strict=True))
-        p = macro.Product(**dict.fromkeys(macro.Product._fields, 0) | shape | strides)
-        plan = macro.plan_of.py_func(p, 1)
-        assert plan.pack_x
-        assert plan.pack_y
+        p = plan.Product(**dict.fromkeys(plan.Product._fields, 0) | shape | strides)
+        made = plan.plan_of.py_func(p, 1)
+        assert made.pack_x
+        assert made.pack_y
 
 
 batches = st.sampled_from(
