@@ -10,7 +10,7 @@ from .inplace import bump, check_writable, rebase
 from .mode import no_grad, thread
 from .node import Node, OutputNode
 from .op import connected
-from .tensor import Tensor, constant, wrap
+from .tensor import Tensor, constant, note_change, wrap
 
 
 class Context:
@@ -211,6 +211,7 @@ class Function:
                 rebase(out, made)
             else:
                 out._node, out._requires_grad = made, True
+                note_change()
         return outputs
 
 
@@ -244,6 +245,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
             if isinstance(each, Tensor) and parents:
                 each._node = Node(_Refuse(), parents, (), (), 0, each._array.shape)
                 each._requires_grad = True
+                note_change()
         return results
 
     return backward

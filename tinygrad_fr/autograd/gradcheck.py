@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .engine import grad
-from .tensor import Tensor, wrap
+from .tensor import Tensor, note_change, wrap
 
 
 class GradcheckError(RuntimeError):
@@ -126,10 +126,12 @@ def _numeric_jacobian(evaluate: Callable[[], np.ndarray], leaf: Tensor, size: in
             moved = original.copy()
             moved[index] += step
             leaf._array = moved
+            note_change()
             try:
                 values.append(evaluate().astype(np.float64).ravel())
             finally:
                 leaf._array = original
+                note_change()
         jacobian[i] = (values[0] - values[1]) / (2 * eps)
     return jacobian
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .mode import thread
-from .tensor import Tensor
+from .tensor import Tensor, note_change
 
 _next_key = itertools.count().__next__
 
@@ -20,6 +20,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         self.hooks.pop(self.id, None)
+        note_change()
 
     def __enter__(self):
         return self
@@ -32,6 +33,7 @@ def add_hook(hooks: dict[Any, Any], hook: Callable[..., Any]) -> RemovableHandle
     """Put ``hook`` into ``hooks`` and give the handle that removes it."""
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
+    note_change()
     return handle
 
 

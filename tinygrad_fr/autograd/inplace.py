@@ -10,7 +10,7 @@ from .dispatch import apply, broadcast, prepare, record
 from .mode import FORWARD, IN_PLACE, thread
 from .node import Node
 from .op import Op
-from .tensor import Tensor, constant, wrap
+from .tensor import Tensor, constant, note_change, wrap
 from .views import living_views, walk
 
 
@@ -161,6 +161,7 @@ def _set_history(tensor: Tensor, node: Node | None) -> None:
     """``tensor`` is now what ``node`` made; a gradient that it retains is that of its new value."""
     before = tensor._node
     tensor._node, tensor._requires_grad = node, True
+    note_change()
     if tensor.retains_grad and node is not None and before is not None and node is not before:
         node.retaining, before.retaining = before.retaining, None
         node.hooks = {} if node.hooks is None else node.hooks

@@ -165,6 +165,7 @@ class Tensor:
         if value and self._version is None:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._requires_grad = bool(value)
+        note_change()
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Set ``requires_grad`` and return the tensor."""
@@ -206,6 +207,7 @@ class Tensor:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._node = None
         self._requires_grad = False
+        note_change()
         return self
 
     @property
@@ -218,6 +220,7 @@ class Tensor:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._array = value._array
+        note_change()
 
     # --- to and from the outside ---------------------------------------------------------------------------------
 
@@ -329,6 +332,16 @@ def _rebuild(kind: type, array: np.ndarray, requires_grad: bool) -> Tensor:
     _fill(out, np.array(array))
     out._requires_grad = requires_grad
     return out
+
+
+# Another object after every change of what an existing tensor is: its array, its place in the graph, its hooks. Who
+# relies on all that staying as it is need not look at the tensors again while this is the same object.
+changes: list[object] = [object()]
+
+
+def note_change() -> None:
+    """Say that what some tensor is has changed."""
+    changes[0] = object()
 
 
 _new = object.__new__

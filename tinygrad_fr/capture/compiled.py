@@ -70,6 +70,8 @@ class Compiled:
     def __init__(self, function: Callable[..., Any]):
         self._function = self.captured_function = function
         self._kinds: OrderedDict[Any, _Kind] = OrderedDict()
+        self._latest_key: Any = None
+        self._latest: _Kind | None = None
         self._lock = threading.RLock()
         self._eager = False
 
@@ -79,12 +81,13 @@ class Compiled:
             return self._function(*args, **kwargs)
         with self._lock:
             given = describe(args, kwargs)
-            kind = self._kind((given.key, mode.grad, mode.inference, dtypes.get_default_dtype()))
+            key = (given.key, mode.grad, mode.inference, dtypes.get_default_dtype())
+            kind = self._latest if key == self._latest_key else self._kind(key)
             if kind is None:
                 return self._function(*args, **kwargs)
             for recorded in kind.programs:
                 if self._fits(recorded, given.tensors):
-                    return _replay(recorded, _Call(self._function, args, kwargs, given.tensors))
+                    return _replay(recorded, self._function, args, kwargs, given.tensors)
                 if self._eager:
                     return self._function(*args, **kwargs)
             return self._record(kind, args, kwargs, given)
@@ -110,6 +113,7 @@ class Compiled:
                 self._kinds.popitem(last=False)
             return None
         self._kinds.move_to_end(key)
+        self._latest_key, self._latest = key, kind
         return kind
 
     # --- recording -----------------------------------------------------------------------------------------------
@@ -175,9 +179,9 @@ class _Kind:
 # Replaying.
 
 
-def _replay(recorded: Recorded, call: "_Call") -> Any:
+def _replay(recorded: Recorded, function: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
     """Run the program and give what the function would return."""
-    recipe, tensors = recorded.recipe, call.tensors
+    recipe = recorded.recipe
     for optimizer in recorded.optimizers:
         optimizer._refreshed_hyper()
     instance = recipe.instance()
@@ -189,7 +193,7 @@ def _replay(recorded: Recorded, call: "_Call") -> Any:
     values = [make(each.copy(), None, [0]) for each in instance.results]
     results = [_result(each, values, tensors) for each in recorded.results]
     if recorded.live:
-        _connect(recorded, instance, call, results)
+        _connect(recorded, instance, _Call(function, args, kwargs, tensors), results)
     return results[0] if recorded.structure.__class__ is Place else rebuild(recorded.structure, results)
 
 

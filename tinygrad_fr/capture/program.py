@@ -175,7 +175,7 @@ class Instance:
         self.lent = [arrays[each] for each in recipe.owned]
         self._note_overwritten()
         self._bumps = recipe.bumps
-        self._references = self._references_now()
+        self._take_references()
 
     def _note_overwritten(self) -> None:
         """Find the leaves whose gradients the next replay replaces whatever they are, with the arrays of those."""
@@ -184,7 +184,6 @@ class Instance:
         pairs = [pair for pair in pairs if not any(pair[0] is each for each in sources)]
         self._leaves = [leaf for leaf, _ in pairs]
         self._gradients = [array for _, array in pairs]
-        self._held_by_leaves = [sum(each is array for each in self._gradients) for array in self.lent]
         self._alone = [_HELD_BY_LEAF] * len(pairs)
 
     def lends_nothing(self) -> bool:
@@ -196,10 +195,13 @@ class Instance:
         if references == self._references:
             return True
         grads = list(map(_GRAD, self._leaves))
-        held = self._held_by_leaves
-        if list(map(sys.getrefcount, grads)) != self._alone or not all(map(_is, map(_ARRAY, grads), self._gradients)):
-            held = self._held_by_these_leaves(grads)
-        return list(map(operator.sub, references, held)) == self._references
+        if (
+            references == self._references_of_leaves
+            and list(map(sys.getrefcount, grads)) == self._alone
+            and all(map(_is, map(_ARRAY, grads), self._gradients))
+        ):
+            return True  # the frequent case: every leaf has its last gradient
+        return list(map(operator.sub, references, self._held_by_these_leaves(grads))) == self._references
 
     def _held_by_these_leaves(self, grads: list[Tensor | None]) -> list[int]:
         """For every lent array, how many leaves have it as their gradient, which nobody else has."""
@@ -245,7 +247,7 @@ class Instance:
         if bound is None:
             bound = self._backwards[backward.used] = Bound(backward.calls, self.arrays)
             self._attach(bound)
-            self._references = self._references_now()
+            self._take_references()
         held = self._held()
         for array, seed in zip(self._seeds, seeds, strict=True):
             if seed is not None:
@@ -262,6 +264,12 @@ class Instance:
         now = self._references_now()
         pairs = zip(self.lent, now, self._references, strict=True)
         return [(array, array.copy()) for array, one, other in pairs if one != other]
+
+    def _take_references(self) -> None:
+        """Note how many references to the lent arrays there are, while nobody else has one, or the leaves alone."""
+        self._references = self._references_now()
+        held = [sum(each is array for each in self._gradients) for array in self.lent]
+        self._references_of_leaves = list(map(operator.add, self._references, held))
 
     def _references_now(self) -> list[int]:
         return list(map(sys.getrefcount, self.lent))

@@ -11,7 +11,7 @@ from .. import random as generators
 from ..autograd import Tensor, grad
 from ..autograd.mode import recording
 from ..autograd.node import Node
-from ..autograd.tensor import wrap
+from ..autograd.tensor import changes, wrap
 from .program import Backward, Recipe
 from .rewriting import rewrite
 from .signature import Arguments, Refused, flatten, form, have_changed
@@ -45,18 +45,30 @@ class Recorded:
         self.read: list[Any] = []
         self.writes: list[int] = []
         self.generator: np.ndarray | None = None
-        self._all = Watches.together(self._watches())
+        self._watch()
         self._forms: list[Any] = []  # (leaf, what of its gradient the calls rely on)
         self._aliases: list[Any] = []  # (number of an argument, the tensor whose array it is, whether it is that)
         self._used: list[np.ndarray] = []  # arrays of tensors that are read or written, beside the arguments
         self._owners: set[int] | None = set()  # identities of those that own their memory; None where not all are known
 
-    def _watches(self) -> list[Watches]:
-        return [watches for world in self._worlds for watches in (world.watches, world.of_tensors)]
+    def _watch(self) -> None:
+        """Put the watches of all worlds together; those of the tensors apart, for they need not be asked each time."""
+        worlds = self._worlds
+        self._always = Watches.together(each for world in worlds for each in (world.watches, world.of_gradients))
+        self._of_tensors = Watches.together(world.of_tensors for world in worlds)
+        self._changes: object = None  # when the tensors were last looked at
+
+    def _tensors_are_same(self) -> bool:
+        now = changes[0]  # before they are looked at: another thread may change one meanwhile
+        if now is not self._changes:
+            if not self._of_tensors.same():
+                return False
+            self._changes = now
+        return True
 
     def fits(self, tensors: list[Tensor]) -> bool:
         """Whether all that the recipe relies on beside the key of the arguments is as it was."""
-        if not self._all.same():
+        if not (self._always.same() and self._tensors_are_same()):
             return False
         if self.generator is not None and generators.default_generator._state is not self.generator:
             return False
@@ -69,10 +81,13 @@ class Recorded:
 
     def difference(self) -> Difference | None:
         """What of the Python state changed; other objects of the same value are no change from now on."""
-        found = next(filter(None, (each.difference() for each in self._watches())), None)
-        if found is None:
-            self._all = Watches.together(self._watches())
-        return found
+        for world in self._worlds:
+            for each in (world.watches, world.of_tensors, world.of_gradients):
+                found = each.difference()
+                if found is not None:
+                    return found
+        self._watch()
+        return None
 
     def take_aliases(self, arguments: list[Tensor], tensors: Iterable[Tensor]) -> None:
         """Note which arguments are tensors that the function reaches anyway."""

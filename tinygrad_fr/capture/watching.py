@@ -157,7 +157,7 @@ class Watches:
     @staticmethod
     def together(parts: Iterable["Watches"]) -> "Watches":
         """All watches of the parts in one, which remembers what they remember."""
-        whole = Watches()
+        whole, parts = Watches(), list(parts)
         for name in ("_containers", "_sizes", "_readings"):
             setattr(whole, name, [each for part in parts for each in getattr(part, name)])
         whole.remember()

@@ -83,8 +83,9 @@ Reached = list[tuple[str, Any]]  # objects, and what they are called
 class World:
     """What ``roots``, pairs of a name and an object, reach. `Unsafe` where something cannot be followed.
 
-    watches     what has to stay as it is, also while the function runs
-    of_tensors  what of the tensors has to be as it was before the function ran, which may change some of it
+    watches       what has to stay as it is, also while the function runs
+    of_tensors    what each tensor is: its array, its place in the graph, its hooks
+    of_gradients  which tensors have a gradient, as it was before the function ran
     """
 
     def __init__(self, roots: Iterable[tuple[str, Any]]):
@@ -103,7 +104,7 @@ class World:
             raise Unsafe(f"it uses {min(drawn)}() of a generator")
         self._watch_what_objects_are()
         self.watches.remember()
-        self.of_tensors = self._watches_of_tensors()
+        self.of_tensors, self.of_gradients = self._watches_of_tensors()
 
     def reaches(self, value: Any) -> bool:
         """Whether the object is among those that were found."""
@@ -132,6 +133,9 @@ class World:
             return [(where, value.captured_function)]
         if _is_user(type(value)):
             return self._visit_object(where, value)
+        if _root(type(value)) == "tinygrad_fr":  # a dataset, say: a tensor that came from it would not be known
+            self.watches.add_container(getattr(value, "__dict__", {}), where)
+            return []
         raise Unsafe(f"{where} is a {type(value).__name__}, whose changes cannot be followed")
 
     # --- containers ----------------------------------------------------------------------------------------------
@@ -362,23 +366,18 @@ class World:
 
     # --- tensors -------------------------------------------------------------------------------------------------
 
-    def _watches_of_tensors(self) -> Watches:
-        """Watch the arrays of the tensors, their places in the graph, hooks, and whether they have gradients.
-
-        Of the state that only an optimizer reads, the arrays say all.
-        """
-        tensors, watches = list(self.tensors.values()), Watches()
-        inner = set() if "state" in self._names else self._of_optimizers
+    def _watches_of_tensors(self) -> tuple[Watches, Watches]:
+        tensors, of_tensors, of_gradients = list(self.tensors.values()), Watches(), Watches()
+        for name in ("_array", "_requires_grad", "_node"):
+            of_tensors.add(attribute_of_each(name), tensors, "a tensor", structural=ALL)
+        for each in tensors:
+            of_tensors.add(padded(hooks_of, each), each, "the hooks of a tensor", structural=ALL)
+        inner = set() if "state" in self._names else self._of_optimizers  # of which nobody reads a gradient
         outer = [each for each in tensors if id(each) not in inner]
-        watches.add(attribute_of_each("_array"), tensors, "the data of a tensor", structural=ALL)
-        for name in ("_requires_grad", "_node", "_extra"):
-            watches.add(attribute_of_each(name), outer, "a tensor", structural=ALL)
-        watches.add(_have_no_gradients, outer, "the gradient of a tensor", structural=ALL)
-        for each in outer:
-            if each._extra is not None:
-                watches.add(padded(hooks_of, each), each, "the hooks of a tensor", structural=ALL)
-        watches.remember()
-        return watches
+        of_gradients.add(_have_no_gradients, outer, "the gradient of a tensor", structural=ALL)
+        of_tensors.remember()
+        of_gradients.remember()
+        return of_tensors, of_gradients
 
 
 _VISITS: tuple[tuple[Any, Callable[..., Reached]], ...] = (
