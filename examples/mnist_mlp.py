@@ -118,6 +118,8 @@ class Training:
         self.sizes = [math.prod(digits.image_shape), *options.hidden, CLASSES]
         self.model = build_network(self.sizes, options.dropout)
         self.optimizer = OPTIMIZERS[options.optimizer](self.model.parameters(), lr=options.lr)
+        self.criterion = nn.CrossEntropyLoss()
+        self.step = torch.compile(self.train_step) if options.compile else self.train_step
         self.history: list[Epoch] = []
         self.best_weights: dict[str, torch.Tensor] | None = None
 
@@ -138,20 +140,24 @@ class Training:
     def train_epoch(self, title: str) -> tuple[float, float]:
         """One pass over the training set; gives its mean loss and accuracy."""
         self.model.train()
-        criterion = nn.CrossEntropyLoss()
         seen, total_loss, correct = 0, 0.0, 0
         with progress_bar(self.train_batches, title) as (batches, show):
             for x, y in batches:
-                scores = self.model(self.digits.standardise(x))
-                loss = criterion(scores, y)
-                self.optimizer.zero_grad()
-                loss.backward()
-                self.optimizer.step()
+                loss, scores = self.step(x, y)
                 seen += len(y)
                 total_loss += loss.item() * len(y)
                 correct += count_correct(scores, y)
                 show(total_loss / seen, correct / seen)
         return total_loss / seen, correct / seen
+
+    def train_step(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """One update of the weights; gives the loss before it, and the scores.  (N, H, W), (N,) -> (), (N, 10)."""
+        self.optimizer.zero_grad()
+        scores = self.model(self.digits.standardise(x))
+        loss = self.criterion(scores, y)
+        loss.backward()
+        self.optimizer.step()
+        return loss, scores
 
     def validate(self) -> tuple[float, float]:
         """Loss and accuracy on the images kept for validation."""
@@ -375,13 +381,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--seed", type=seed, default=0, metavar="N", help="fixes every random choice (%(default)s)")
     add("--patience", type=positive_int, default=5, metavar="N", help="epochs to wait for a better loss (%(default)s)")
     add("--threads", type=positive_int, metavar="N", help="1 to the number of processors; results do not depend on it")
-    add("--compile", action=argparse.BooleanOptionalAction, default=False, help="compile the step: not supported yet")
+    add(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="record the training step once and replay it, which gives the same results sooner (on)",
+    )
     add("--out", type=Path, metavar="DIR", help="write weights, history, report and figures into this folder")
     add("--checkpoint", type=Path, metavar="DIR", help="keep here, epoch by epoch, what is needed to continue")
     add("--resume", action="store_true", help="continue the run in --checkpoint, with its settings, to the same end")
     options = parser.parse_args(arguments)
-    if options.compile:
-        parser.error("argument --compile: not supported yet; leave it out or write --no-compile")
     if options.resume and not options.checkpoint:
         parser.error("argument --resume: needs --checkpoint DIR, the folder of the run to continue")
     if options.threads:

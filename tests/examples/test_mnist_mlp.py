@@ -83,7 +83,6 @@ def weights(folder: Path) -> dict[str, bytes]:
         (["--patience", "0"], "--patience"),
         (["--threads", "0"], "--threads"),
         (["--threads", "100000"], "--threads: expected 1 to"),
-        (["--compile"], "--compile: not supported yet"),
         (["--resume"], "--resume: needs --checkpoint"),
         (["--unheard-of"], "--unheard-of"),
         (["stray"], "stray"),
@@ -104,6 +103,15 @@ def test_a_run_prints_every_epoch_the_classes_and_last_the_test_accuracy(run, im
     assert len(re.findall(r"^epoch \d/3   training loss .* accuracy .* validation loss .* s$", result.out, re.M)) == 3
     assert "precision" in result.out
     assert "220 training, 20 validation and 60 test images" in result.out
+
+
+def test_a_compiled_step_gives_the_same_results(run, images, tmp_path):
+    outputs = {}
+    for way in ("--compile", "--no-compile"):
+        result = run("--data", images, *QUICK, way, "--out", tmp_path / way)
+        assert (result.code, result.err) == (0, "")
+        outputs[way] = (tmp_path / way / "weights.safetensors").read_bytes(), result.last
+    assert outputs["--compile"] == outputs["--no-compile"]
 
 
 def test_a_network_without_hidden_layers_learns(run, images):
