@@ -4,6 +4,7 @@ import copy
 import functools
 import sys
 import threading
+import traceback
 import types
 import warnings
 from collections import OrderedDict
@@ -86,8 +87,9 @@ class Compiled:
             if kind is None:
                 return self._function(*args, **kwargs)
             for recorded in kind.programs:
-                if self._fits(recorded, given.tensors):
-                    return _replay(recorded, self._function, args, kwargs, given.tensors)
+                instance = self._instance(recorded, given.tensors)
+                if instance is not None:
+                    return _replay(recorded, instance, self._function, args, kwargs, given.tensors)
                 if self._eager:
                     return self._function(*args, **kwargs)
             return self._record(kind, args, kwargs, given)
@@ -120,41 +122,70 @@ class Compiled:
 
     def _record(self, kind: "_Kind", args: Any, kwargs: Any, given: Arguments) -> Any:
         """Run the function once more, and note what it does."""
-        roots = [("the function", self._function), *[("an argument", each) for each in given.objects]]
         try:
-            world = World(roots)
-        except Unsafe as error:
-            self._give_up(str(error))
+            recording = self._recording(given)
+        except Exception as error:
+            self._give_up(_mistake(error), Mistake)
+            recording = None
+        if recording is None:
             return self._function(*args, **kwargs)
-        tensors = (*world.tensors.values(), *given.tensors)
-        if any(each.grad is not None and each.grad._requires_grad for each in tensors):
-            return self._function(*args, **kwargs)  # gradients with a graph of their own: rare, and not for replays
-        recording = Recording(self._function, args, kwargs, given, world)
+        result = recording.run(self._function, args, kwargs)
+        try:
+            recording.finish()
+        except Exception as error:
+            self._give_up(_mistake(error), Mistake)
+            return result
         if recording.problem is not None:
-            self._give_up(recording.problem)
+            self._give_up(recording.problem, Mistake if recording.trace.failed else UserWarning)
         elif recording.recorded is not None:
             kind.add(recording.recorded)
-        return recording.result
+        return result
 
-    def _give_up(self, reason: str) -> None:
+    def _recording(self, given: Arguments) -> Recording | None:
+        """What will hear the next call; None where that one should not be recorded."""
+        try:
+            world = World([("the function", self._function), *[("an argument", each) for each in given.objects]])
+        except Unsafe as error:
+            self._give_up(str(error))
+            return None
+        tensors = (*world.tensors.values(), *given.tensors)
+        if any(each.grad is not None and each.grad._requires_grad for each in tensors):
+            return None  # gradients with a graph of their own: rare, and not for replays
+        return Recording(given, world)
+
+    def _give_up(self, reason: str, category: type[UserWarning] = UserWarning) -> None:
         """Run eagerly from now on, and say why."""
         self._eager = True
         self._kinds.clear()
+        self._latest_key = self._latest = None
         name = getattr(self._function, "__qualname__", type(self._function).__name__)
-        warnings.warn(f"{name} runs without compilation from now on: {reason}", UserWarning, stacklevel=_depth() + 1)
+        warnings.warn(f"{name} runs without compilation from now on: {reason}", category, stacklevel=_depth() + 1)
 
     # --- replaying -----------------------------------------------------------------------------------------------
 
-    def _fits(self, recorded: Recorded, tensors: list[Tensor]) -> bool:
-        """Whether the state that the program relies on is as it was."""
-        if recorded.fits(tensors):
-            return True
-        changed = recorded.difference()
-        if changed is None:
-            return recorded.fits(tensors)
-        if not changed.structure:
-            self._give_up(f"{changed.what} has changed")
-        return False
+    def _instance(self, recorded: Recorded, tensors: list[Tensor]) -> Instance | None:
+        """What to run, if the state that the program relies on is as it was; else None, and perhaps for good."""
+        if not recorded.fits(tensors):
+            changed = recorded.difference()
+            if changed is not None and not changed.structure:
+                self._give_up(f"{changed.what} has changed")
+            if changed is not None or not recorded.fits(tensors):
+                return None
+        try:
+            return recorded.recipe.instance()
+        except Exception as error:
+            self._give_up(_mistake(error), Mistake)
+            return None
+
+
+class Mistake(UserWarning):
+    """compile() failed through a fault of its own: the program goes on eagerly."""
+
+
+def _mistake(error: Exception) -> str:
+    """What went wrong, and where."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"compile() is at fault, please report {type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
 
 
 def _depth() -> int:
@@ -179,12 +210,13 @@ class _Kind:
 # Replaying.
 
 
-def _replay(recorded: Recorded, function: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
+def _replay(
+    recorded: Recorded, instance: Instance, function: Any, args: Any, kwargs: Any, tensors: list[Tensor]
+) -> Any:
     """Run the program and give what the function would return."""
     recipe = recorded.recipe
     for optimizer in recorded.optimizers:
         optimizer._refreshed_hyper()
-    instance = recipe.instance()
     instance.run(tensors)
     for i in recorded.writes:
         version = source_of(recipe.sources[i], i, tensors)._version

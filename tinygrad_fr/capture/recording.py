@@ -155,9 +155,12 @@ class Result:
 
 
 class Recording:
-    """One call of ``function``, recorded. ``problem`` says why it cannot be replayed; ``recorded`` is None then."""
+    """One call of a function: `run` it, then `finish`.
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, given: Arguments, world: World):
+    ``problem`` says why the call cannot be replayed; ``recorded`` is None then.
+    """
+
+    def __init__(self, given: Arguments, world: World):
         self._given = given
         self.arguments = arguments = given.tensors
         self.world = world
@@ -166,20 +169,27 @@ class Recording:
         self.trace = Trace(arguments, world, self._hooks)
         self.recorded: Recorded | None = None
         self._tensors = list({id(each): each for each in (*world.tensors.values(), *arguments)}.values())
-        before = [(each, each._array, each._requires_grad, each._node, each.grad) for each in self._tensors]
-        options = self._options()
+        self._before = [(each, each._array, each._requires_grad, each._node, each.grad) for each in self._tensors]
+        self._options_before = self._options()
+
+    def run(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Call the function, and give what it returns."""
         with recording(self.trace):
-            self.result = function(*args, **kwargs)
+            self._result_of_call = function(*args, **kwargs)
+        return self._result_of_call
+
+    def finish(self) -> None:
+        """Make a recipe of what was heard, if that can be repeated."""
         if self.trace.has_hooks and self._hooks is not None:
             self.worlds.append(self._hooks)
         elif self.trace.has_hooks:
             self._refuse("a hook on a gradient does what cannot be followed")
-        if self._options() != options:
+        if self._options() != self._options_before:
             self._refuse("it changes the options of an optimizer")
-        if have_changed(given.containers):
+        if have_changed(self._given.containers):
             self._refuse("it changes a list or a dictionary that it is given")
-        if self._is_repeatable(before) and self.problem is None:
-            self._finish(before)
+        if self._is_repeatable() and self.problem is None:
+            self._make()
 
     @property
     def problem(self) -> str | None:
@@ -193,7 +203,7 @@ class Recording:
         if self.trace.problem is None:
             self.trace.problem = problem
 
-    def _is_repeatable(self, before: list[Any]) -> bool:
+    def _is_repeatable(self) -> bool:
         """Whether the call left the state that a replay relies on as it was. New state of a layer or an optimiser is
         no problem: it is there from now on, and the next call is recorded."""
         for changed in filter(None, [each.watches.difference() for each in self.worlds]):
@@ -202,26 +212,26 @@ class Recording:
             elif self.trace.unknown:
                 self.trace.problem = None
             return False
-        for tensor, array, requires_grad, node, _ in before:
+        for tensor, array, requires_grad, node, _ in self._before:
             if tensor._array is not array or tensor._requires_grad != requires_grad or tensor._node is not node:
                 self._refuse(f"it changes what a tensor of shape {list(tensor.shape)} is: its data, or its graph")
         return True
 
     # --- what the call leaves ------------------------------------------------------------------------------------
 
-    def _finish(self, before: list[Any]) -> None:
+    def _make(self) -> None:
         trace = self.trace
         recipe = Recipe(trace.arguments, trace.sources, trace.calls)
         recorded = Recorded(recipe, self.worlds, self._given.objects)
         recorded.generator = trace.generator
         try:
-            tensors, recorded.structure, containers = flatten(self.result)
+            tensors, recorded.structure, containers = flatten(self._result_of_call)
         except Refused as error:
             self._refuse(f"it returns {error}")
             return
         if any(self._was_there(each) for each in containers):
             self._refuse("it returns a list or a dictionary that was there")
-        self._take_gradients(recipe, before)
+        self._take_gradients(recipe)
         recipe.number_arguments(self.arguments)
         recorded.results = [self._result(each, recipe) for each in tensors]
         self._let_share(recorded, tensors)
@@ -238,8 +248,8 @@ class Recording:
             self.trace.release()
             self.recorded = recorded
 
-    def _take_gradients(self, recipe: Recipe, before: list[Any]) -> None:
-        for tensor, _, _, _, old in before:
+    def _take_gradients(self, recipe: Recipe) -> None:
+        for tensor, _, _, _, old in self._before:
             new = tensor.grad
             if new is old:
                 continue

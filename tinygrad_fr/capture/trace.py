@@ -128,6 +128,7 @@ class Trace(Recorder):
         self.sources: list[Tensor | None] = []  # for each argument: the leaf whose ``.grad`` it is, or None
         self.cleared_first: set[int] = set()  # identities of leaves whose gradients are taken away before all else
         self.has_hooks = False  # functions of the user's were called with gradients
+        self.failed = False  # the problem is a fault of this class
         self.unknown = False  # the problem is a tensor that came from nowhere
         tensors = [each for world in worlds if world for each in world.tensors.values()]
         self._externals: dict[int, Tensor] = {id(each._array): each for each in tensors}
@@ -185,6 +186,13 @@ class Trace(Recorder):
         if op.name in _SHAPED_BY_DATA:
             self._stop(f"the shape of what {op.name}() gives depends on values")
             return
+        try:
+            self._take_call(op, form, inputs, params, outputs, kept)
+        except Exception as error:  # a fault of this class must not break the function
+            self.failed = True
+            self._stop(f"compile() is at fault, please report {type(error).__name__}: {error}")
+
+    def _take_call(self, op: Op, form: str, inputs: Any, params: dict[str, Any], outputs: Any, kept: Any) -> None:
         call = Call(op, form, tuple([self._input(each, form) for each in inputs]), params)
         if form == IN_PLACE:
             call.each = isinstance(outputs, list)
