@@ -8,7 +8,7 @@ import traceback
 import types
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..autograd import Tensor, dtypes, enable_grad, grad, no_grad
@@ -19,7 +19,7 @@ from ..autograd.tensor import make, wrap
 from ..nn import Module
 from .program import Instance, source_of
 from .recording import Recorded, Recording, Result
-from .signature import Arguments, Place, describe, flatten, rebuild
+from .signature import Arguments, Place, describe, flatten, key_of_tensors, rebuild
 from .world import Unsafe, World
 
 _MOST_KINDS = 64  # of calls (shapes, Python arguments) that are remembered
@@ -81,18 +81,23 @@ class Compiled:
         if self._eager or mode.recorder is not None:
             return self._function(*args, **kwargs)
         with self._lock:
-            given = describe(args, kwargs)
-            key = (given.key, mode.grad, mode.inference, dtypes.get_default_dtype())
+            # what stands from here to _replay is done at every replay: it shall cost microseconds
+            tensors: Sequence[Tensor] = args
+            key = key_of_tensors(args) if not kwargs else None
+            if key is None:
+                given = describe(args, kwargs)
+                key, tensors = given.key, given.tensors
+            key = (key, mode.grad, mode.inference, dtypes.get_default_dtype())
             kind = self._latest if key == self._latest_key else self._kind(key)
             if kind is None:
                 return self._function(*args, **kwargs)
             for recorded in kind.programs:
-                instance = self._instance(recorded, given.tensors)
+                instance = self._instance(recorded, tensors)
                 if instance is not None:
-                    return _replay(recorded, instance, self._function, args, kwargs, given.tensors)
+                    return _replay(recorded, instance, self._function, args, kwargs, tensors)
                 if self._eager:
                     return self._function(*args, **kwargs)
-            return self._record(kind, args, kwargs, given)
+            return self._record(kind, args, kwargs)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
@@ -120,10 +125,10 @@ class Compiled:
 
     # --- recording -----------------------------------------------------------------------------------------------
 
-    def _record(self, kind: "_Kind", args: Any, kwargs: Any, given: Arguments) -> Any:
+    def _record(self, kind: "_Kind", args: Any, kwargs: Any) -> Any:
         """Run the function once more, and note what it does."""
         try:
-            recording = self._recording(given)
+            recording = self._recording(describe(args, kwargs))
         except Exception as error:
             self._give_up(_mistake(error), Mistake)
             recording = None
@@ -163,7 +168,7 @@ class Compiled:
 
     # --- replaying -----------------------------------------------------------------------------------------------
 
-    def _instance(self, recorded: Recorded, tensors: list[Tensor]) -> Instance | None:
+    def _instance(self, recorded: Recorded, tensors: Sequence[Tensor]) -> Instance | None:
         """What to run, if the state that the program relies on is as it was; else None, and perhaps for good."""
         if not recorded.fits(tensors):
             changed = recorded.difference()
@@ -211,7 +216,7 @@ class _Kind:
 
 
 def _replay(
-    recorded: Recorded, instance: Instance, function: Any, args: Any, kwargs: Any, tensors: list[Tensor]
+    recorded: Recorded, instance: Instance, function: Any, args: Any, kwargs: Any, tensors: Sequence[Tensor]
 ) -> Any:
     """Run the program and give what the function would return."""
     recipe = recorded.recipe
@@ -229,7 +234,7 @@ def _replay(
     return results[0] if recorded.structure.__class__ is Place else rebuild(recorded.structure, results)
 
 
-def _result(result: Result, values: list[Tensor], tensors: list[Tensor]) -> Tensor:
+def _result(result: Result, values: list[Tensor], tensors: Sequence[Tensor]) -> Tensor:
     if result.gradient_of is not None:
         return source_of(result.gradient_of, 0, tensors)
     if result.value is None:
@@ -248,7 +253,7 @@ def _result(result: Result, values: list[Tensor], tensors: list[Tensor]) -> Tens
     return out
 
 
-def _from_input(result: Result, tensors: list[Tensor]) -> Tensor:
+def _from_input(result: Result, tensors: Sequence[Tensor]) -> Tensor:
     """A result that is an argument or a tensor that was there, or a view of one."""
     tensor = result.tensor if result.argument is None else tensors[result.argument]
     assert tensor is not None
@@ -344,7 +349,7 @@ class _Call(NamedTuple):
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    tensors: list[Tensor]
+    tensors: Sequence[Tensor]
 
 
 # ---------------------------------------------------------------------------------------------------------------

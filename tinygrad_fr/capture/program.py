@@ -3,13 +3,14 @@
 import functools
 import operator
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.mode import thread
-from ..autograd.tensor import make
+from ..autograd.tensor import changes, make
 from .binding import Arrays, Bound
 from .memory import Arena, strides_of
 from .trace import Call, Layout, Value
@@ -185,6 +186,8 @@ class Instance:
         self._leaves = [leaf for leaf, _ in pairs]
         self._gradients = [array for _, array in pairs]
         self._alone = [_HELD_BY_LEAF] * len(pairs)
+        self._leaves_have_gradients = False  # those of the last replay
+        self._changes: object = None  # when they got them, if all that the replay leaves are theirs
 
     def lends_nothing(self) -> bool:
         """Whether nobody holds one of the arrays that this instance lent.
@@ -192,6 +195,7 @@ class Instance:
         That a leaf still has its last gradient does not count where the next replay replaces it anyway.
         """
         references = self._references_now()
+        self._leaves_have_gradients = False
         if references == self._references:
             return True
         grads = list(map(_GRAD, self._leaves))
@@ -200,6 +204,7 @@ class Instance:
             and list(map(sys.getrefcount, grads)) == self._alone
             and all(map(_is, map(_ARRAY, grads), self._gradients))
         ):
+            self._leaves_have_gradients = True
             return True  # the frequent case: every leaf has its last gradient
         return list(map(operator.sub, references, self._held_by_these_leaves(grads))) == self._references
 
@@ -212,7 +217,7 @@ class Instance:
                 held[next(i for i, each in enumerate(self.lent) if each is array)] += 1
         return held
 
-    def run(self, tensors: list[Tensor]) -> None:
+    def run(self, tensors: Sequence[Tensor]) -> None:
         """Run the forward calls for these arguments, and leave the gradients that they leave."""
         given = [each._array for each in tensors]
         sources = self._recipe.sources
@@ -229,10 +234,15 @@ class Instance:
             raise
         for counter in self._bumps:
             counter[0] += 1
+        if not (self._leaves_have_gradients and self._changes is changes[0]):
+            self._leave_gradients(tensors)
+
+    def _leave_gradients(self, tensors: Sequence[Tensor]) -> None:
+        """Let the leaves have their gradients. Those that they have, and nobody else, are as good as new ones."""
         for leaf, array in self._grads:
-            if leaf.__class__ is int:
-                leaf = tensors[leaf]
-            leaf.grad = None if array is None else make(array, None, [0])
+            _tensor(leaf, tensors).grad = None if array is None else make(array, None, [0])
+        if len(self._leaves) == len(self._grads):
+            self._changes = changes[0]
 
     def _attach(self, bound: Bound) -> None:
         """Let the arguments reach these calls."""
@@ -290,12 +300,12 @@ def _show(arguments: list["_Argument"]) -> None:
         argument.show()
 
 
-def _tensor(leaf: Any, tensors: list[Tensor]) -> Tensor:
+def _tensor(leaf: Any, tensors: Sequence[Tensor]) -> Tensor:
     """A leaf, which may be the number of an argument."""
     return tensors[leaf] if isinstance(leaf, int) else leaf
 
 
-def source_of(leaf: Any, i: int, tensors: list[Tensor]) -> Tensor:
+def source_of(leaf: Any, i: int, tensors: Sequence[Tensor]) -> Tensor:
     """Argument number i: a tensor that the function is given, or the gradient that a leaf has."""
     if leaf is None:
         return tensors[i]

@@ -1,7 +1,7 @@
 """Recording one call of a function: its trace, what it returns and what it leaves, as a recipe."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ class Recorded:
             self._changes = now
         return True
 
-    def fits(self, tensors: list[Tensor]) -> bool:
+    def fits(self, tensors: Sequence[Tensor]) -> bool:
         """Whether all that the recipe relies on beside the key of the arguments is as it was."""
         if not (self._always.same() and self._tensors_are_same()):
             return False
@@ -99,7 +99,7 @@ class Recorded:
         leaves = [each for each in self.recipe.sources if isinstance(each, Tensor)]
         self._forms = [(each, form(each.grad)) for each in leaves]
 
-    def overlap(self, tensors: list[Tensor]) -> bool:
+    def overlap(self, tensors: Sequence[Tensor]) -> bool:
         """Whether an argument shares memory with another, or with a tensor that is used, and one of them is written."""
         if not (self.writes or self.recipe.bumps):
             return False

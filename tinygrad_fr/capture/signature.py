@@ -121,13 +121,19 @@ def form(tensor: Tensor) -> tuple[Any, ...]:
     )
 
 
-_ONLY_TENSORS = {Tensor}
+def key_of_tensors(args: tuple[Any, ...]) -> Any:
+    """The key of arguments that are all tensors, with an array of its own each: the frequent case. Else None."""
+    forms = [form(each) for each in args if each.__class__ is Tensor]
+    if len(forms) != len(args) or len({id(each._array) for each in args}) != len(args):
+        return None
+    return tuple(forms)
 
 
 def describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
     """The arguments, as a recorded call sees them."""
-    if not kwargs and {*map(type, args)} == _ONLY_TENSORS and len({id(each._array) for each in args}) == len(args):
-        return Arguments(list(args), tuple(map(form, args)), [], [])  # the frequent case, without a walk
+    forms = key_of_tensors(args) if not kwargs else None
+    if forms is not None:
+        return Arguments(list(args), forms, [], [])
     found = Arguments([], None, [], [])
     tensors, _, objects, containers = found
 
