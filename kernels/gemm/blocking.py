@@ -40,7 +40,10 @@ PART_ROWS, PART_VECTORS = 512, 32
 # When packing an operand that has unit stride pays: its rows are long in bytes (each on a page of its own, many on
 # the same sets of the cache), it is large altogether in bytes, and the copy is used by MANY tiles. For x, whose numbers
 # are read one by one along k, rows FAR apart are enough, if it is DEEP along k.
+# A y that does not fit the first-level cache, of more than SPLIT bytes, is also packed where its rows begin between the
+# lines of the cache, for every vector of it would lie on two.
 LONG_ROW = 2048
+SPLIT = 1 << 15
 LARGE = 1 << 17
 FAR = 512
 DEEP = 64

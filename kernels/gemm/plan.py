@@ -45,7 +45,7 @@ def plan_of(p, threads):
     )
     pack_x = vectors >= MANY * NV and tiles > 1 and (far_x or large_x)
     long_y = abs(p.y_row) >= blocking.LONG_ROW and p.k * abs(p.y_row) >= blocking.LARGE
-    split = (p.y | p.y_row) % CACHE_LINE != 0
+    split = (p.y | p.y_row) % CACHE_LINE != 0 and p.k * p.n * p.size >= blocking.SPLIT
     pack_y = p.y_column != p.size or (tiles >= MANY and (long_y or pack_x or split))
     most = KC if pack_x or (pack_y and p.y_column == p.size and long_y) else KC_FREE
     depth = p.k // max(1, (p.k + most - 1) // most) + 1
