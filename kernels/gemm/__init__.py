@@ -12,7 +12,7 @@ from numpy import empty
 
 from .._launch import launch, not_in_a_program
 from .._threads import ALONE, pool_for
-from .blocking import PARALLEL
+from .blocking import PARALLEL, WEIGHT_ROWS
 from .macro import batch_of_products, fused, product
 from .micro import MASK, NO_GATE, RELU, TABLE_SLOTS, fill_table
 from .plan import TURNED_X, TURNED_Y
@@ -77,8 +77,7 @@ def linear(x, w, b=None, *, activation=None, out=None):
     elif out.shape != (m, n) or out.dtype is not dtype or not out.flags.writeable:
         _check_out("out", out, (m, n), x)
     if m and n:
-        work = m * k * n
-        pool = ALONE if work < PARALLEL else pool_for(work, PARALLEL)
+        pool = pool_for(max(m, WEIGHT_ROWS) * k * n, PARALLEL)
         launch(kernels.fused, pool, kernels.table, TURNED_Y, x, w, out, b, gate, kernels.no_mask, kernels.empty)
     return out
 
@@ -110,7 +109,7 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
     elif bias:
         sums = bias_out = empty(m, x.dtype)
     if out.size or sums.size:
-        pool = pool_for(m * rows * n, PARALLEL)
+        pool = pool_for(m * max(rows, WEIGHT_ROWS) * n, PARALLEL)
         none = kernels.empty
         launch(kernels.fused, pool, kernels.table, TURNED_X, g, x, out, none, NO_GATE, kernels.no_mask, sums)
     return out if bias_out is None else (out, bias_out)

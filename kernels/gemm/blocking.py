@@ -52,6 +52,8 @@ MANY = 4
 # Fewer multiply-adds than this are done sooner by one thread. Products are cut into one part for each thread, and into
 # PARTS of them where each then has PART multiply-adds.
 PARALLEL = 1 << 19
+# A layer's weight takes as long to read, or to write its gradient, as so many rows of input take to multiply.
+WEIGHT_ROWS = 8
 PART = 1 << 23
 PARTS = 4
 
