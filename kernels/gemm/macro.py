@@ -16,7 +16,7 @@ from .._jit import inlined, kernel, merged
 from .._threads import _THREADS, spread
 from ..reduce import _sum_rows
 from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, call, keep, prefetch, word
-from .blocking import DOT_ROWS, DOTS, FEW_ROWS, MOST_ROWS, MR, NV, PACKED_NV, SMALL, WIDE
+from .blocking import DOT_ROWS, DOTS, FEW_ROWS, LARGE, MOST_ROWS, MR, NV, PACKED_NV, SMALL, WIDE
 from .micro import DOT_SLOT, DOTS_SLOT, MASK, NO_GATE, ZEROS_SLOT, tile_slot
 from .pack import copy_element, pack_panel
 from .plan import CACHE_LINE, TURNED_X, TURNED_Y, Product, plan_of
@@ -272,7 +272,7 @@ def _run_small(table, p):
             p, table, (0, p.m), MOST_ROWS[vectors], 0, vectors, 0, p.k, x, p.y, p.y_row, p.out, (0, 0), (0, 0, 0)
         )
         return True
-    if p.m <= DOT_ROWS and p.y_row == p.size and p.x_column == p.size:
+    if p.m <= DOT_ROWS and p.y_row == p.size and p.x_column == p.size and p.k * p.n * p.size < LARGE:
         _run_dots(p, table, p.x, p.x_row, p.y, p.out, 0, p.n)
         return True
     return False
