@@ -221,7 +221,7 @@ def _replay(
     """Run the program and give what the function would return."""
     recipe = recorded.recipe
     for optimizer in recorded.optimizers:
-        optimizer._refreshed_hyper()
+        optimizer._refresh_hyper()
     instance.run(tensors)
     for i in recorded.writes:
         version = source_of(recipe.sources[i], i, tensors)._version

@@ -110,7 +110,7 @@ class Watches:
     def remember(self) -> None:
         """Take what is there now for what has to be there."""
         filled = [each for each in self._containers if each.count]
-        all_sizes = [*self._sizes, *self._containers]
+        all_sizes = {id(each.owner): each for each in (*self._sizes, *self._containers)}.values()
         self._empty = [each.owner for each in all_sizes if not each.count]
         self._sized = [each.owner for each in all_sizes if each.count]
         self._counts = [each.count for each in all_sizes if each.count]

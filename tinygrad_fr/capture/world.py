@@ -8,6 +8,7 @@ must still be the very same objects.
 import builtins
 import collections
 import functools
+import inspect
 import itertools
 import operator
 import sys
@@ -74,6 +75,7 @@ _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__
 }
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
+_PLAIN_OBJECTS = ("types.SimpleNamespace", "argparse.Namespace")  # of the standard library: attributes, no more
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
 _INNER = ("_hyper", "_launches", "_non_persistent_buffers_set")  # attributes that only the library itself reads
 
@@ -131,11 +133,10 @@ class World:
                 return visit(self, where, value)
         if getattr(type(value), "is_compiled", False):  # a compiled function, which is part of this one
             return [(where, value.captured_function)]
-        if _is_user(type(value)):
+        if _is_user(type(value)) or _full_name(type(value)) in _PLAIN_OBJECTS:
             return self._visit_object(where, value)
-        if _root(type(value)) == "tinygrad_fr":  # a dataset, say: a tensor that came from it would not be known
-            self.watches.add_container(getattr(value, "__dict__", {}), where)
-            return []
+        if _root(type(value)) == "tinygrad_fr":
+            return self._visit_object_of_ours(where, value)
         raise Unsafe(f"{where} is a {type(value).__name__}, whose changes cannot be followed")
 
     # --- containers ----------------------------------------------------------------------------------------------
@@ -218,6 +219,13 @@ class World:
         self.generators.append(generator)
         return []
 
+    def _visit_object_of_ours(self, where: str, value: Any) -> Reached:
+        """A dataset, say, whose arrays need no watch: a tensor that came from them would not be known."""
+        own = getattr(value, "__dict__", {})
+        self.watches.add_container(own, where)
+        kinds = (*_SEQUENCES, dict, Tensor, types.FunctionType, types.MethodType)
+        return [(f"{where}.{name}", each) for name, each in own.items() if isinstance(each, kinds)]
+
     # --- objects of the user's -----------------------------------------------------------------------------------
 
     def _visit_object(self, where: str, value: Any) -> Reached:
@@ -257,7 +265,22 @@ class World:
                     reached += [each for name in fresh for each in self._of_python_module(own, owner, name)]
                 elif fresh:
                     reached += self._visit_attributes(owner, vars(own), fresh)
+            reached += self._visit_slots(where, value, kinds)
         return [(where, function) for where, each in reached for function in _plain_functions(each)]
+
+    def _visit_slots(self, where: str, value: Any, kinds: list[type]) -> Reached:
+        """The attributes that an object has in slots."""
+        slots = [
+            (name, each) for kind in kinds for name, each in vars(kind).items() if inspect.ismemberdescriptor(each)
+        ]
+        reached = []
+        for name, slot in slots:
+            if self._is_mentioned(name, False) and self._is_fresh(value, name):
+                if not hasattr(value, name):
+                    raise Unsafe(f"{where} has no attribute {name!r} as yet")
+                self.watches.add(of_each(slot.__get__), [value], where, [_attribute(name, where)])
+                reached.append((f"{where}.{name}", getattr(value, name)))
+        return reached
 
     def _is_fresh(self, own: Any, name: str) -> bool:
         """Whether this attribute of an object has not been found before; from now on it has."""
@@ -295,7 +318,8 @@ class World:
         read = operator.attrgetter("__code__", "__defaults__", "__kwdefaults__")
         self.watches.add(read, function, name, [f"the {each} of {name}" for each in parts])
         reached += [(f"a default of {name}", each) for each in function.__defaults__ or ()]
-        reached += self._visit_dict(f"the defaults of {name}", function.__kwdefaults__ or {})
+        if function.__kwdefaults__:
+            reached += self._visit_dict(f"the defaults of {name}", function.__kwdefaults__)
         return reached + self._visit_cells(function) + self._visit_names(function)
 
     def _visit_names(self, function: types.FunctionType) -> Reached:
@@ -391,7 +415,7 @@ _VISITS: tuple[tuple[Any, Callable[..., Reached]], ...] = (
     (functools.partial, World._visit_partial),
     ((types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType), World._visit_builtin),
     (types.ModuleType, World._visit_python_module),
-    ((types.MethodDescriptorType, _ModeSwitch), World._nothing),
+    ((types.MethodDescriptorType, types.MemberDescriptorType, _ModeSwitch), World._nothing),
     (type, World._visit_class),
 )
 
@@ -438,6 +462,10 @@ def _plain_functions(value: Any) -> list[Any]:
     if isinstance(value, property):
         return [each for each in (value.fget, value.fset, value.fdel) if each is not None]
     return [value]
+
+
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _root(value: Any) -> str:
