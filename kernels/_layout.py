@@ -24,7 +24,7 @@ INT64 = np.dtype(np.int64)
 
 _COPIES = "an array is not plain: it is copied"
 
-PARALLEL_ELEMENTS = 1 << 16  # below, one thread is sooner done with a function of each element
+PARALLEL_ELEMENTS = 1 << 15  # below, one thread is sooner done with a function of each element that takes little time
 
 
 def plain(x, name="x"):
@@ -85,11 +85,12 @@ class Loop:
     The parameters are the bits of float64 numbers.
     """
 
-    __slots__ = ("alone", "shared")
+    __slots__ = ("alone", "least", "shared")
 
-    def __init__(self, alone: Any, shared: Any):
+    def __init__(self, alone: Any, shared: Any, least: int = PARALLEL_ELEMENTS):
         self.alone = alone  # kernel(*arrays, *parameters, out)
         self.shared = shared  # kernel(pool, *arrays, *parameters, out)
+        self.least = least  # the elements from which on it is shared
 
 
 def map_one(loop, x, out, parameters=()):
@@ -105,7 +106,7 @@ def map_one(loop, x, out, parameters=()):
     if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
     flat, flat_result = (x, result) if x.ndim == 1 else (x.ravel(), result.ravel())
-    if x.size >= PARALLEL_ELEMENTS:
+    if x.size >= loop.least:
         launch(loop.shared, pool_for(x.size, 0), flat, *parameters, flat_result)
     elif parameters:
         launch(loop.alone, flat, *parameters, flat_result)
@@ -131,7 +132,7 @@ def map_two(loop, x, y, names, out, parameters=()):
     if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
     flat, flat_y, flat_result = (x, y, result) if x.ndim == 1 else (x.ravel(), y.ravel(), result.ravel())
-    if x.size >= PARALLEL_ELEMENTS:
+    if x.size >= loop.least:
         launch(loop.shared, pool_for(x.size, 0), flat, flat_y, *parameters, flat_result)
     elif parameters:
         launch(loop.alone, flat, flat_y, *parameters, flat_result)

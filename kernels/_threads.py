@@ -77,8 +77,8 @@ def _write(typingctx, words, i, value):
 
 
 @intrinsic
-def _add(typingctx, words, i, value):
-    """Add to word i; gives what it was."""
+def add_to_word(typingctx, words, i, value):
+    """Add to the 64-bit word i from an address on, at once for all threads; gives what it was."""
     return _on_word(lambda builder, at, x: builder.atomic_rmw("add", at, x, "seq_cst"), 1)
 
 
@@ -279,7 +279,7 @@ def _take_share(pool, share, patience):
             _call(task, arguments, part)
             done += 1
     if done:
-        _add(pool, _DONE, done)  # once for all: threads that count together hinder each other
+        add_to_word(pool, _DONE, done)  # once for all: threads that count together hinder each other
     return done
 
 

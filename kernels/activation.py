@@ -10,7 +10,7 @@ result, and what the forward kept.
 
 from . import elementwise, vecmath
 from ._jit import inlined, kernel
-from ._layout import Loop, map_one, map_two, number_bits
+from ._layout import PARALLEL_ELEMENTS, Loop, map_one, map_two, number_bits
 from ._scalar import float64
 from ._threads import spread
 from .simd import address
@@ -19,7 +19,14 @@ from .simd import address
 # The compiled loops, over flat arrays, written here from one text for all functions. Each is compiled when it is first
 # called.
 
-CHUNK = 1 << 15  # elements that one thread takes at a time
+# The elements of a part are at most as many; parts are equal, and as many as a multiple, so that the usual numbers of
+# threads end together. They begin at a multiple of a line of the cache.
+PART = 1 << 15
+_TOGETHER = 2
+_ALIGNED = 16  # elements
+
+# Below so many elements one thread is sooner done: of functions with an exponential or a logarithm, and of the others.
+HEAVY, LIGHT = 1 << 14, PARALLEL_ELEMENTS
 
 _LOOP = """
 @kernel
@@ -32,14 +39,14 @@ def {name}({arrays}, {parameters}out):
 
 
 @inlined
-def {name}_chunk(chunk, {arrays}, {parameters}out):
-    start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, out.size)
+def {name}_part(part, {arrays}, {parameters}out):
+    start, stop = bounds(part, out.size)
     {name}({parts}, {parameters}out[start:stop])
 
 
 @kernel
 def {name}_shared(pool, {arrays}, {parameters}out):
-    spread(pool, {name}_chunk, (out.size + CHUNK - 1) // CHUNK, ({arrays}, {parameters}out))
+    spread(pool, {name}_part, parts(out.size), ({arrays}, {parameters}out))
 """
 
 
@@ -47,6 +54,20 @@ def {name}_shared(pool, {arrays}, {parameters}out):
 def apart(x, out):
     """x, copied if it is the memory of ``out``: a loop over arrays that overlap would not be vectorised."""
     return x.copy() if address(x) == address(out) else x
+
+
+@inlined
+def parts(size):
+    """How many parts there are of so many elements."""
+    return _TOGETHER * ((size + _TOGETHER * PART - 1) // (_TOGETHER * PART))
+
+
+@inlined
+def bounds(part, size):
+    """The first element of a part, and the one after its last."""
+    each = (size + parts(size) - 1) // parts(size)
+    each += -each % _ALIGNED
+    return min(size, part * each), min(size, (part + 1) * each)
 
 
 _NAMES = {
@@ -58,12 +79,18 @@ _NAMES = {
     "spread": spread,
     "apart": apart,
     "float64": float64,
-    "CHUNK": CHUNK,
+    "bounds": bounds,
+    "parts": parts,
 }
 
 
-def _loop(function: str, arrays: tuple[str, ...] = ("x",), parameters: tuple[str, ...] = ()) -> Loop:
-    """The loop that sets every element of ``out`` to ``function`` of those of the arrays, and of the parameters."""
+def _loop(
+    function: str, arrays: tuple[str, ...] = ("x",), parameters: tuple[str, ...] = (), *, least: int = HEAVY
+) -> Loop:
+    """The loop that sets every element of ``out`` to ``function`` of those of the arrays, and of the parameters.
+
+    It is shared among threads from ``least`` elements on.
+    """
     name = function.partition(".")[2]
     source = _LOOP.format(
         name=name,
@@ -77,19 +104,19 @@ def _loop(function: str, arrays: tuple[str, ...] = ("x",), parameters: tuple[str
     )
     written = dict(_NAMES)
     exec(compile(source, __file__, "exec"), written)
-    return Loop(written[name], written[f"{name}_shared"])
+    return Loop(written[name], written[f"{name}_shared"], least)
 
 
 _XG, _YG = ("g", "x"), ("g", "y")
 _exp, _expm1 = _loop("vecmath.exp"), _loop("vecmath.expm1")
 _log, _log1p, _log1pexp = _loop("vecmath.log"), _loop("vecmath.log1p"), _loop("vecmath.log1pexp")
-_tanh, _tanh_backward = _loop("vecmath.tanh"), _loop("elementwise.tanh_backward", _YG)
-_sigmoid, _sigmoid_backward = _loop("vecmath.sigmoid"), _loop("elementwise.sigmoid_backward", _YG)
+_tanh, _tanh_backward = _loop("vecmath.tanh"), _loop("elementwise.tanh_backward", _YG, least=LIGHT)
+_sigmoid, _sigmoid_backward = _loop("vecmath.sigmoid"), _loop("elementwise.sigmoid_backward", _YG, least=LIGHT)
 _erf = _loop("vecmath.erf")
-_step = _loop("elementwise.step")
-_relu, _relu_backward = _loop("elementwise.relu"), _loop("elementwise.relu_backward", _YG)
-_leaky_relu = _loop("elementwise.leaky_relu", parameters=("slope",))
-_leaky_relu_backward = _loop("elementwise.leaky_relu_backward", _XG, ("slope",))
+_step = _loop("elementwise.step", least=LIGHT)
+_relu, _relu_backward = _loop("elementwise.relu", least=LIGHT), _loop("elementwise.relu_backward", _YG, least=LIGHT)
+_leaky_relu = _loop("elementwise.leaky_relu", parameters=("slope",), least=LIGHT)
+_leaky_relu_backward = _loop("elementwise.leaky_relu_backward", _XG, ("slope",), least=LIGHT)
 _silu, _silu_backward = _loop("elementwise.silu"), _loop("elementwise.silu_backward", _XG)
 _gelu, _gelu_backward = _loop("elementwise.gelu"), _loop("elementwise.gelu_backward", _XG)
 _gelu_tanh, _gelu_tanh_backward = _loop("elementwise.gelu_tanh"), _loop("elementwise.gelu_tanh_backward", _XG)

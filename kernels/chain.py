@@ -13,11 +13,12 @@ import numpy as np
 from . import elementwise, vecmath
 from ._jit import inlined, kernel
 from ._launch import launch
-from ._layout import FLOAT32, FLOAT64, PARALLEL_ELEMENTS, Loop, number_bits
+from ._layout import FLOAT32, FLOAT64, Loop, number_bits
 from ._scalar import float64
 from ._threads import pool_for, spread
 
 CHUNK = 1 << 13  # elements that one thread takes at a time
+PARALLEL_ELEMENTS = 1 << 14  # below, one thread is sooner done
 
 _TEXT = """
 @kernel(fastmath=False)

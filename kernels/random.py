@@ -9,17 +9,22 @@ Element ``i`` of a draw comes from block ``i // k``, where k is 4 for 32-bit and
 are compiled with strict floating point: the same seed gives the same bits in a vector loop and in its remainder.
 """
 
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
 import functools
 import math
-import threading
 from typing import Any
 
 import numba
 import numpy as np
 
 from ._jit import kernel
-from ._layout import check_out, plain
-from ._threads import pool_for, spread
+from ._launch import launch
+from ._layout import check_out, deliver, destination, number_bits, plain
+from ._scalar import float64
+from ._threads import add_to_word, pool_for, spread
+from .simd import address
 
 
 def _strict(function=None, **options) -> Any:
@@ -227,6 +232,17 @@ def _normal_pair64(word0, word1, word2, word3):
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# The state.
+
+
+@_strict
+def _advance(state, blocks, used):
+    """Advance the state by ``blocks``; ``used`` becomes what it was. Threads that do so at once take other blocks."""
+    used[0] = state[0]
+    used[1] = np.uint64(add_to_word(address(state[1:]), 0, np.int64(blocks)))  # wraps at 2**64
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # The loops. Each fills ``out``, whose size is a multiple of a block's elements, from block ``state[1] + start`` on.
 
 
@@ -316,49 +332,56 @@ def _bernoulli64(out, state, start, p):
 
 
 @_strict
-def _dropout(out, state, start, x, threshold, scale):
-    """An element is kept, and scaled, where its 32-bit word is at least ``threshold``; elsewhere it is times 0."""
+def _kept(out, x, seed, first, threshold, scale):
+    """An element is kept, and scaled, where its 32-bit word is at least ``threshold``; elsewhere it is times 0.
+
+    ``first`` is the block of the first four elements. The last block may have fewer.
+    """
     zero = out.dtype.type(0)
-    seed, first = state[0], state[1] + np.uint64(start)
-    for i in range(out.size // 4):
+    blocks = out.size // 4
+    for i in range(blocks):
         a, b, c, d = _block(seed, first + np.uint64(i))
         out[4 * i] = x[4 * i] * (scale if a >= threshold else zero)
         out[4 * i + 1] = x[4 * i + 1] * (scale if b >= threshold else zero)
         out[4 * i + 2] = x[4 * i + 2] * (scale if c >= threshold else zero)
         out[4 * i + 3] = x[4 * i + 3] * (scale if d >= threshold else zero)
+    words = _block(seed, first + np.uint64(blocks))
+    for i in range(4 * blocks, out.size):
+        out[i] = x[i] * (scale if words[i % 4] >= threshold else zero)
 
 
-_CHUNK = 1 << 13  # elements that one thread takes at a time
+_PART = 1 << 12  # elements that one thread takes at a time
+_PARALLEL = 1 << 14  # below, one thread is sooner done
 
 
 @_strict
-def _dropout_chunk(chunk, out, state, start, x, threshold, scale):
-    begin, end = chunk * _CHUNK, min((chunk + 1) * _CHUNK, out.size)
-    _dropout(out[begin:end], state, start + begin // 4, x[begin:end], threshold, scale)
+def _kept_part(part, out, x, used, threshold, scale):
+    start, stop = part * _PART, min((part + 1) * _PART, out.size)
+    _kept(out[start:stop], x[start:stop], used[0], used[1] + np.uint64(start // 4), threshold, scale)
 
 
 @_strict
-def _spread_dropout(pool, out, state, start, x, threshold, scale):
-    chunks = (out.size + _CHUNK - 1) // _CHUNK
-    spread(pool, _dropout_chunk, chunks, (out, state, start, x, threshold, scale))
+def _dropout(pool, x, threshold, scale, used, out):
+    """Drop what the state ``used`` says; ``scale`` is given by its bits, as a float64."""
+    factor = out.dtype.type(float64(scale))
+    spread(pool, _kept_part, (out.size + _PART - 1) // _PART, (out, x, used, np.uint64(threshold), factor))
+
+
+@_strict
+def _draw_dropout(pool, x, threshold, scale, state, out, used):
+    """Take the blocks that dropout needs from the state, which is then ``used``, and drop."""
+    _advance(state, (out.size + 3) // 4, used)
+    _dropout(pool, x, threshold, scale, used, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # The functions. Each takes its blocks from the state first, so that two threads never draw the same ones.
 
-_state_lock = threading.Lock()
-
-
-@_strict
-def _advance(state, blocks):
-    state[1] += np.uint64(blocks)  # wraps at 2**64
-
 
 def _take(state, blocks):
     """A copy of ``state`` as it was, after advancing it by ``blocks``."""
-    with _state_lock:
-        used = state.copy()
-        _advance(state, blocks)
+    used = np.empty_like(state)
+    _advance(state, blocks, used)
     return used
 
 
@@ -482,40 +505,32 @@ def bernoulli(p, state, *, out=None):
 
 
 @functools.lru_cache(maxsize=64)
-def _dropout_numbers(p, dtype):
-    """The word below which an element is dropped, and the factor of the others, in ``dtype``."""
+def _dropout_numbers(p):
+    """The word below which an element is dropped, and the factor of the others, by the bits of a float64."""
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return np.uint64(round(p * 2**32)), dtype.type(1.0 / (1.0 - p) if p < 1.0 else 0.0)
+    return round(p * 2**32), number_bits(1.0 / (1.0 - p) if p < 1.0 else 0.0)
 
 
 def dropout(x, p, state, *, out=None):
     """Set each element to 0 with probability p and scale the others by 1 / (1 - p).  x: (*) -> (*), used.
 
     ``used`` is the state before the draw; `dropout_backward` finds the same elements from it, so no mask is kept.
-    A dropped NaN or infinity is NaN, as in PyTorch.  ValueError: p outside [0, 1].
+    ``out`` is a pair of arrays for both. A dropped NaN or infinity is NaN, as in PyTorch.
+    ValueError: p outside [0, 1].
     """
     x = plain(x)
-    threshold, scale = _dropout_numbers(p, x.dtype)
-    y = _result(out, x.shape, x.dtype)
-    used = _take(state, _blocks(x.size, 4))
-    _drop(x, y, used, threshold, scale)
-    return y, used
+    numbers = _dropout_numbers(p)
+    own, own_used = (None, None) if out is None else out
+    y, used = destination(own, x.shape, x.dtype), destination(own_used, state.shape, state.dtype, "used")
+    launch(_draw_dropout, pool_for(x.size, _PARALLEL), x.ravel(), *numbers, state, y.ravel(), used)
+    return deliver(y, own), deliver(used, own_used)
 
 
 def dropout_backward(g, p, used, *, out=None):
     """The gradient of `dropout` for the elements it dropped when its state was ``used``.  g: (*) -> (*)."""
     g = plain(g, "g")
-    threshold, scale = _dropout_numbers(p, g.dtype)
-    dx = _result(out, g.shape, g.dtype)
-    _drop(g, dx, used, threshold, scale)
-    return dx
-
-
-def _drop(x, y, used, threshold, scale):
-    pool = pool_for(x.size)
-
-    def loop(out, state, start, x):
-        _spread_dropout(pool, out, state, start, x, threshold, scale)
-
-    _fill(loop, y, used, 4, x.ravel())
+    numbers = _dropout_numbers(p)
+    dx = destination(out, g.shape, g.dtype)
+    launch(_dropout, pool_for(g.size, _PARALLEL), g.ravel(), *numbers, used, dx.ravel())
+    return deliver(dx, out)

@@ -324,9 +324,10 @@ def bernoulli(p, state, *, out=None):
 
 
 def dropout(x, p, state, *, out=None):
-    used = state.copy()
+    own, own_used = (None, None) if out is None else out
+    used = _give(state.copy(), own_used, state.dtype)
     state[1:] += np.uint64(-(-x.size // 4))
-    return dropout_backward(x, p, used, out=out), used
+    return dropout_backward(x, p, used, out=own), used
 
 
 def dropout_backward(g, p, used, *, out=None):

@@ -82,7 +82,10 @@ def tensor_stub() -> str:
             lines.append(f"    def {name}{shown if shown.startswith('(self') else '(self, ' + shown[1:]}: ...")
     lines.append("    def __iter__(self) -> Iterator[Tensor]: ...\n")
     lines += [
+        "changes: list[object]",
+        "def note_change() -> None: ...",
         "def wrap(array: Any) -> Tensor: ...",
+        "def constant(array: Any) -> Tensor: ...",
         "def make(array: Any, node: Any, version: Any) -> Tensor: ...",
         "def plain(data: Any) -> Any: ...",
         "def _fill(out: Tensor, array: Any) -> None: ...",

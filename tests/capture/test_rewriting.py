@@ -8,9 +8,13 @@ from tinygrad_fr import nn, optim
 from .harness import batch, values
 
 
+def programs_of(compiled):
+    return [each for kind in compiled._kinds.values() for each in kind.programs]
+
+
 def calls_of(compiled):
     """The names of the calls that a replay makes, of the forward and of what it does of the backward."""
-    (recorded,) = [each for kind in compiled._kinds.values() for each in kind.programs]
+    (recorded,) = programs_of(compiled)
     return [str(call) for call in recorded.recipe.forward]
 
 
@@ -63,6 +67,34 @@ def test_a_training_step_keeps_what_kernels_do_in_passing():
     assert calls_of(replayed(step, *batch(0), calls=4)) == [*expected, "linear_backward", "linear_backward", "adam_"]
 
 
+def test_a_step_with_dropout_is_one_program_that_draws_anew():
+    def trained(compile):
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(4, 7), nn.Dropout(0.4), nn.ReLU(), nn.Linear(7, 3), nn.Dropout(0.2))
+        optimizer = optim.Adam(model.parameters())
+
+        def step(x, y):
+            optimizer.zero_grad()
+            scores = model(x)
+            loss = nn.functional.cross_entropy(scores, y)
+            loss.backward()
+            optimizer.step()
+            return scores
+
+        step = compile(step)
+        scores = [step(*batch(0)).tolist() for _ in range(6)]
+        return step, scores, [each.tolist() for each in model.parameters()], torch.get_rng_state().tolist()
+
+    compiled, *found = trained(torch.compile)
+    _, *expected = trained(lambda function: function)
+    assert found == expected
+    dropped = [tuple(score == 0 for row in each for score in row) for each in found[0]]
+    assert len(set(dropped)) == len(dropped)
+    instances = [instance for each in programs_of(compiled) for instance in each.recipe._instances]
+    assert instances
+    assert all(each._forward.is_native for each in instances)
+
+
 def test_memory_serves_one_array_after_the_other():
     def function(x):
         for _ in range(20):
@@ -70,5 +102,5 @@ def test_memory_serves_one_array_after_the_other():
         return x
 
     compiled = replayed(function, torch.from_numpy(np.eye(64, dtype=np.float32)))
-    (recorded,) = [each for kind in compiled._kinds.values() for each in kind.programs]
+    (recorded,) = programs_of(compiled)
     assert recorded.recipe._arena.size <= 3 * 64 * 64 * 4

@@ -1,5 +1,7 @@
 """The random draws: Philox's published answers, the NumPy twins, distributions, and independence of how work is cut."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -204,13 +206,26 @@ def test_the_offset_wraps_around():
     np.testing.assert_array_equal(x[4:], random.uniform((4,), np.float32, new_state(10, 0)))
 
 
-@pytest.mark.parametrize("size", [_threads.PARALLEL_WORK, 3 * _threads.PARALLEL_WORK + 5])
-def test_dropout_ignores_the_number_of_threads(size):
+@pytest.mark.parametrize("size", [random._PARALLEL, 3 * random._PARALLEL + 5])
+def test_dropout_ignores_the_number_of_threads(size, monkeypatch):
     x = np.arange(1, size + 1, dtype=np.float32)
-    serial = np.empty(size - size % 4, np.float32)
-    threshold, scale = np.uint64(2**30), np.float32(4 / 3)
-    random._dropout(serial, new_state(11), 0, x[: serial.size], threshold, scale)
-    np.testing.assert_array_equal(random.dropout(x, 0.25, new_state(11))[0][: serial.size], serial)
+    shared, used = random.dropout(x, 0.25, new_state(11))
+    monkeypatch.setattr(random, "pool_for", lambda *_: _threads.ALONE)
+    np.testing.assert_array_equal(shared, random.dropout(x, 0.25, new_state(11))[0])
+    np.testing.assert_array_equal(shared, random.dropout_backward(x, 0.25, used))
+    np.testing.assert_array_equal(shared, reference.dropout(x, 0.25, new_state(11))[0])
+
+
+def test_threads_that_draw_at_once_take_other_blocks():
+    state, x = new_state(12), np.ones(4, np.float32)
+
+    def draw(_):
+        return [int(random.dropout(x, 0.5, state)[1][1]) for _ in range(500)]
+
+    with ThreadPoolExecutor(4) as threads:
+        offsets = [each for drawn in threads.map(draw, range(4)) for each in drawn]
+    assert sorted(offsets) == list(range(2000))
+    assert state.tolist() == [12, 2000]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -224,7 +239,7 @@ def test_out_of_any_layout(dtype):
         lambda out: random.uniform(shape, dtype, new_state(12), out=out),
         lambda out: random.normal(shape, dtype, new_state(12), out=out),
         lambda out: random.bernoulli(np.full(shape, 0.5, dtype), new_state(12), out=out),
-        lambda out: random.dropout(np.ones(shape, dtype), 0.5, new_state(12), out=out)[0],
+        lambda out: random.dropout_backward(np.ones(shape, dtype), 0.5, new_state(12), out=out),
     ):
         wide = np.full((5, 6), 7, dtype)
         out = wide.T[::2]
@@ -246,9 +261,31 @@ def test_inputs_of_any_layout():
 def test_dropout_in_place():
     x = np.arange(1, 12, dtype=np.float32)
     expected, _ = random.dropout(x.copy(), 0.5, new_state(14))
-    y, _ = random.dropout(x, 0.5, new_state(14), out=x)
+    taken, state = new_state(), new_state(14)
+    y, used = random.dropout(x, 0.5, state, out=(x, taken))
     assert y is x
+    assert used is taken
     np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(used, new_state(14))
+    np.testing.assert_array_equal(state, new_state(14, 3))
+
+
+def test_dropout_into_arrays_of_any_layout():
+    x, wide, strided = np.ones((3, 5)), np.full((5, 6), 7.0), np.zeros(4, np.uint64)
+    expected, _ = random.dropout(x, 0.5, new_state(15))
+    y, used = random.dropout(x, 0.5, new_state(15), out=(wide.T[::2], strided[::2]))
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(wide.T[::2], expected)
+    np.testing.assert_array_equal(wide.T[1::2], 7)
+    np.testing.assert_array_equal(used, new_state(15))
+    np.testing.assert_array_equal(strided, [15, 0, 0, 0])
+
+
+def test_a_state_with_gaps_advances():
+    memory = np.array([16, 99, 5, 99], np.uint64)
+    _, used = random.dropout(np.ones(9), 0.5, memory[::2])
+    np.testing.assert_array_equal(used, new_state(16, 5))
+    np.testing.assert_array_equal(memory, [16, 99, 8, 99])
 
 
 def test_dropout_keeps_nan_and_infinity_visible():
@@ -274,6 +311,8 @@ def test_uniform_stays_below_high():
         (lambda s: random.integers((2,), s, 3, 3), RuntimeError, "low=3 >= high=3"),
         (lambda s: random.integers((2,), s, 0, 2**63 + 1), RuntimeError, "fit int64"),
         (lambda s: random.dropout(np.ones(2), 1.5, s), ValueError, "between 0 and 1, but got 1.5"),
+        (lambda s: random.dropout(np.ones(2), 0.5, s, out=(np.ones(3), s.copy())), ValueError, r"\(3,\)"),
+        (lambda s: random.dropout(np.ones(2), 0.5, s, out=(np.ones(2), np.ones(2))), TypeError, "used of dtype uint64"),
         (lambda s: random.dropout_backward(np.ones(2), -0.5, s), ValueError, "between 0 and 1, but got -0.5"),
         (lambda s: random.dropout(np.ones(2, np.int64), 0.5, s), TypeError, "got int64"),
         (lambda s: random.bernoulli(np.ones(2, np.int64), s), TypeError, "got int64"),

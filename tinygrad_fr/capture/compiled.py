@@ -18,9 +18,11 @@ from ..autograd.node import Node, OutputNode
 from ..autograd.tensor import make, wrap
 from ..nn import Module
 from .program import Instance, source_of
-from .recording import Recorded, Recording, Result
+from .purity import Unsafe
+from .recorded import Recorded, Result
+from .recording import Recording
 from .signature import Arguments, Place, describe, flatten, key_of_tensors, rebuild
-from .world import Unsafe, World
+from .world import World
 
 _MOST_KINDS = 64  # of calls (shapes, Python arguments) that are remembered
 _MOST_PROGRAMS = 8  # for each kind: train and eval, with and without gradients there, ...
@@ -103,7 +105,7 @@ class Compiled:
         return self if owner is None else types.MethodType(self, owner)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Compiled":
-        return functools.update_wrapper(Compiled(copy.deepcopy(self._function, memo)), self._function, updated=())
+        return compile(copy.deepcopy(self._function, memo))
 
     def __reduce__(self):
         return compile, (self._function,)
@@ -221,7 +223,7 @@ def _replay(
     """Run the program and give what the function would return."""
     recipe = recorded.recipe
     for optimizer in recorded.optimizers:
-        optimizer._refreshed_hyper()
+        optimizer._refresh_hyper()
     instance.run(tensors)
     for i in recorded.writes:
         version = source_of(recipe.sources[i], i, tensors)._version

@@ -89,7 +89,7 @@ class Watches:
 
     def add_size(self, owner: Sized, what: str, structural: int = 0) -> None:
         """Watch how many elements there are."""
-        self._sizes.append(Container(owner, len(owner), None, what, None, structural))
+        self._sizes.append(Container(owner, len(owner), (), what, None, structural))
 
     def add_container(
         self, owner: Any, what: str, names: list[str] | None = None, structural: int = 0, keys: bool = True
@@ -110,7 +110,7 @@ class Watches:
     def remember(self) -> None:
         """Take what is there now for what has to be there."""
         filled = [each for each in self._containers if each.count]
-        all_sizes = [*self._sizes, *self._containers]
+        all_sizes = {id(each.owner): each for each in (*self._sizes, *self._containers)}.values()
         self._empty = [each.owner for each in all_sizes if not each.count]
         self._sized = [each.owner for each in all_sizes if each.count]
         self._counts = [each.count for each in all_sizes if each.count]
@@ -181,7 +181,8 @@ class _Nowhere:
 
 _NOWHERE = _Nowhere()
 _references = gc.get_referents  # the elements; of a dictionary the values, and its keys if not all are strings
-_is, _call, _chained = operator.is_, operator.call, itertools.chain.from_iterable
+_is, _chained = operator.is_, itertools.chain.from_iterable
+_call: Any = operator.call
 
 
 # ---------------------------------------------------------------------------------------------------------------

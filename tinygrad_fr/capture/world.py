@@ -8,9 +8,9 @@ must still be the very same objects.
 import builtins
 import collections
 import functools
+import inspect
 import itertools
 import operator
-import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -23,39 +23,21 @@ from ..autograd.mode import _ModeSwitch
 from ..nn import Module
 from ..optim import Optimizer
 from .bytecode import catches, mentions
+from .purity import (
+    Unsafe,
+    check_attribute,
+    check_builtin,
+    check_class,
+    check_function,
+    check_generators,
+    imported,
+    is_ours,
+    is_plain_object,
+    is_pure,
+    is_user,
+)
 from .watching import ALL, Watches, attribute_of_each, is_immutable, of_each, padded
 
-
-class Unsafe(Exception):
-    """The function cannot be captured, for the reason that the message gives."""
-
-
-# Modules whose functions give the same for the same arguments and change nothing.
-_PURE = {"abc", "builtins", "cmath", "collections", "contextlib", "copy", "dataclasses", "enum", "fractions"} | {
-    "functools",
-    "itertools",
-    "math",
-    "numbers",
-    "numpy",
-    "operator",
-    "statistics",
-    "string",
-    "types",
-    "typing",
-    "tinygrad_fr",
-}
-_IMPURE_OF_NUMPY = ("random", "save", "load")
-_IMPURE_OF_OURS = {"get_num_threads", "get_rng_state", "initial_seed", "load", "manual_seed", "save", "seed"} | {
-    "set_default_dtype",
-    "set_num_threads",
-    "set_rng_state",
-}
-_IMPURE_OF_GENERATORS = ("get_state", "initial_seed", "manual_seed", "seed", "set_state")
-_IMPURE_BUILTINS = {
-    each: name
-    for name in ("print", "input", "open", "next", "exec", "eval", "globals", "locals", "__import__")
-    if (each := getattr(builtins, name, None)) is not None
-}
 _READS_ANY_NAME = {"getattr", "vars", "hasattr", "__dict__", "attrgetter", "dir", "__getattribute__"}
 _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__", "__new__", "__init_subclass__"} | {
     "__abstractmethods__",
@@ -74,7 +56,7 @@ _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__
 }
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
-_SEQUENCES = (list, tuple, set, frozenset, collections.deque)
+_SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
 _INNER = ("_hyper", "_launches", "_non_persistent_buffers_set")  # attributes that only the library itself reads
 
 Reached = list[tuple[str, Any]]  # objects, and what they are called
@@ -99,9 +81,8 @@ class World:
         self._mentioned: set[tuple[int, str]] = set()  # which of their attributes have been found
         self._of_optimizers: set[int] = set()  # identities of the tensors that only optimizers hold
         self._walk(list(roots))
-        drawn = self._names.intersection(_IMPURE_OF_GENERATORS) if self.generators else ()
-        if drawn:
-            raise Unsafe(f"it uses {min(drawn)}() of a generator")
+        if self.generators:
+            check_generators(self._names)
         self._watch_what_objects_are()
         self.watches.remember()
         self.of_tensors, self.of_gradients = self._watches_of_tensors()
@@ -131,17 +112,16 @@ class World:
                 return visit(self, where, value)
         if getattr(type(value), "is_compiled", False):  # a compiled function, which is part of this one
             return [(where, value.captured_function)]
-        if _is_user(type(value)):
+        if is_user(type(value)) or is_plain_object(value):
             return self._visit_object(where, value)
-        if _root(type(value)) == "tinygrad_fr":  # a dataset, say: a tensor that came from it would not be known
-            self.watches.add_container(getattr(value, "__dict__", {}), where)
-            return []
+        if is_ours(type(value)):
+            return self._visit_object_of_ours(where, value)
         raise Unsafe(f"{where} is a {type(value).__name__}, whose changes cannot be followed")
 
     # --- containers ----------------------------------------------------------------------------------------------
 
     def _visit_sequence(self, where: str, value: Any) -> Reached:
-        kind = next(each for each in _SEQUENCES if isinstance(value, each))
+        kind: Any = next(each for each in _SEQUENCES if isinstance(value, each))
         if type(value) is not kind:  # it may say in methods of its own what it holds
             self.watches.add(padded(kind.__iter__, value), value, where)
         elif kind not in (tuple, frozenset):
@@ -150,10 +130,10 @@ class World:
         return reached + self._visit_if_users(where, value)
 
     def _visit_dict(self, where: str, value: dict[Any, Any], structural: int = 0) -> Reached:
-        kind = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
+        kind: Any = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
         keys, values = list(kind.keys(value)), kind.values(value)
         names = [f"{where}[{key!r}]" if isinstance(key, (str, int)) else where for key in keys]
-        if _is_user(type(value)):
+        if is_user(type(value)):
             self.watches.add(padded(kind.keys, value), value, f"the keys of {where}")
             self.watches.add(padded(kind.values, value), value, where)
         else:
@@ -163,7 +143,7 @@ class World:
 
     def _visit_if_users(self, where: str, value: Any) -> Reached:
         """What a container of the user's own class reaches besides its elements."""
-        return self._visit_object(where, value) if _is_user(type(value)) else []
+        return self._visit_object(where, value) if is_user(type(value)) else []
 
     # --- modules, optimizers, generators -------------------------------------------------------------------------
 
@@ -174,7 +154,7 @@ class World:
         for name in structure[1:]:
             reached += self._visit_dict(where, own[name], ALL)
         names = [f"{name!r} of {where}" for name in structure]
-        if _is_user(type(module)):  # its other attributes are found later, where the code mentions them
+        if is_user(type(module)):  # its other attributes are found later, where the code mentions them
             self.watches.add_values(own, structure, where, names, ALL)
             return reached
         others = [name for name in own if name not in (*structure, *_INNER)]
@@ -218,6 +198,13 @@ class World:
         self.generators.append(generator)
         return []
 
+    def _visit_object_of_ours(self, where: str, value: Any) -> Reached:
+        """A dataset, say, whose arrays need no watch: a tensor that came from them would not be known."""
+        own = getattr(value, "__dict__", {})
+        self.watches.add_container(own, where)
+        kinds = (*_SEQUENCES, dict, Tensor, types.FunctionType, types.MethodType)
+        return [(f"{where}.{name}", each) for name, each in own.items() if isinstance(each, kinds)]
+
     # --- objects of the user's -----------------------------------------------------------------------------------
 
     def _visit_object(self, where: str, value: Any) -> Reached:
@@ -231,7 +218,7 @@ class World:
         """Watch the classes and dictionaries of objects, both of which may be assigned."""
         others = (type, types.ModuleType, types.FunctionType, Tensor)
         objects = [each for _, each in self._objects if not isinstance(each, others)]
-        with_dicts = [each for each in objects if hasattr(each, "__dict__") and _is_user(type(each))]
+        with_dicts = [each for each in objects if hasattr(each, "__dict__") and is_user(type(each))]
         self.watches.add(of_each(type), objects, "the class of an object", ["the class of an object"] * len(objects))
         names = ["the dictionary of an object"] * len(with_dicts)
         self.watches.add(attribute_of_each("__dict__"), with_dicts, "", names)
@@ -245,10 +232,10 @@ class World:
         """What objects, their classes and Python's modules reach by the names that the code mentions."""
         reached = self._numbers_of_optimizers()
         for where, value in self._objects:
-            kinds = [kind for kind in type(value).__mro__ if _is_user(kind)]
+            kinds = [kind for kind in type(value).__mro__ if is_user(kind)]
             for owner, own in [(where, value), *((kind.__name__, kind) for kind in kinds)]:
                 names = [name for name in getattr(own, "__dict__", ()) if self._is_mentioned(name, own is not value)]
-                if isinstance(own, types.ModuleType) and _root(own) in _PURE:
+                if isinstance(own, types.ModuleType) and is_pure(own):
                     names = self._names.intersection(vars(own))  # getattr(torch, name) is no reason to read it all
                 fresh = [name for name in names if self._is_fresh(own, name)]
                 if own is not value and self._is_fresh(own, "how many there are"):
@@ -257,7 +244,22 @@ class World:
                     reached += [each for name in fresh for each in self._of_python_module(own, owner, name)]
                 elif fresh:
                     reached += self._visit_attributes(owner, vars(own), fresh)
+            reached += self._visit_slots(where, value, kinds)
         return [(where, function) for where, each in reached for function in _plain_functions(each)]
+
+    def _visit_slots(self, where: str, value: Any, kinds: list[type]) -> Reached:
+        """The attributes that an object has in slots."""
+        slots = [
+            (name, each) for kind in kinds for name, each in vars(kind).items() if inspect.ismemberdescriptor(each)
+        ]
+        reached = []
+        for name, slot in slots:
+            if self._is_mentioned(name, False) and self._is_fresh(value, name):
+                if not hasattr(value, name):
+                    raise Unsafe(f"{where} has no attribute {name!r} as yet")
+                self.watches.add(of_each(slot.__get__), [value], where, [_attribute(name, where)])
+                reached.append((f"{where}.{name}", getattr(value, name)))
+        return reached
 
     def _is_fresh(self, own: Any, name: str) -> bool:
         """Whether this attribute of an object has not been found before; from now on it has."""
@@ -275,17 +277,17 @@ class World:
         return not self._names.isdisjoint(_READS_ANY_NAME)
 
     def _visit_class(self, where: str, kind: type) -> Reached:
-        if _is_user(kind):
+        if is_user(kind):
             self._objects.append((where, kind))
-        elif _root(kind) not in _PURE and not issubclass(kind, BaseException):
-            raise Unsafe(f"{where} is {kind.__name__} of {_root(kind)}, whose effects cannot be followed")
+        else:
+            check_class(where, kind)
         return []
 
     # --- functions -----------------------------------------------------------------------------------------------
 
     def _visit_function(self, where: str, function: types.FunctionType) -> Reached:
-        if not _is_user(function):
-            self._check_pure(where, function)
+        if not is_user(function):
+            check_function(where, function)
             return []
         name = function.__qualname__
         if catches(function.__code__):
@@ -295,7 +297,8 @@ class World:
         read = operator.attrgetter("__code__", "__defaults__", "__kwdefaults__")
         self.watches.add(read, function, name, [f"the {each} of {name}" for each in parts])
         reached += [(f"a default of {name}", each) for each in function.__defaults__ or ()]
-        reached += self._visit_dict(f"the defaults of {name}", function.__kwdefaults__ or {})
+        if function.__kwdefaults__:
+            reached += self._visit_dict(f"the defaults of {name}", function.__kwdefaults__)
         return reached + self._visit_cells(function) + self._visit_names(function)
 
     def _visit_names(self, function: types.FunctionType) -> Reached:
@@ -314,17 +317,11 @@ class World:
         for module, attribute in found.pairs:
             if isinstance(table.get(module), types.ModuleType):
                 reached += self._of_python_module(table[module], module, attribute)
-        return reached + [(each, _imported(name, each)) for each in found.imports]
+        return reached + [(each, imported(name, each)) for each in found.imports]
 
     def _of_python_module(self, module: types.ModuleType, name: str, attribute: str) -> Reached:
         """What ``module.attribute`` reaches."""
-        root = module.__name__.partition(".")[0]
-        if root == "numpy" and attribute in _IMPURE_OF_NUMPY:
-            raise Unsafe(f"it uses {name}.{attribute}")
-        if root == "tinygrad_fr" and attribute in _IMPURE_OF_OURS:
-            raise Unsafe(f"it uses {name}.{attribute}")
-        if root not in _PURE and (root in sys.stdlib_module_names or not _is_user(module)):
-            raise Unsafe(f"it uses {name}.{attribute}, whose effects cannot be followed")
+        check_attribute(module, name, attribute)
         return self._visit_attributes(name, vars(module), [attribute])
 
     def _visit_python_module(self, where: str, module: types.ModuleType) -> Reached:
@@ -347,19 +344,12 @@ class World:
         return [(where, each) for each in (partial.func, partial.args, partial.keywords)]
 
     def _visit_builtin(self, where: str, function: Any) -> Reached:
-        if function in _IMPURE_BUILTINS:
-            raise Unsafe(f"it calls {_IMPURE_BUILTINS[function]}()")
+        check_builtin(function)
         owner = getattr(function, "__self__", None)
         if owner is None or isinstance(owner, types.ModuleType):
-            self._check_pure(where, function)
+            check_function(where, function)
             return []
         return [(where, owner)]
-
-    def _check_pure(self, where: str, function: Any) -> None:
-        if _root(function) == "tinygrad_fr" and getattr(function, "__name__", "") in _IMPURE_OF_OURS:
-            raise Unsafe(f"it uses {function.__name__}()")
-        if _root(function) not in _PURE:
-            raise Unsafe(f"it uses {where} of {_root(function)}, whose effects cannot be followed")
 
     def _nothing(self, where: str, value: Any) -> Reached:
         return []
@@ -391,7 +381,7 @@ _VISITS: tuple[tuple[Any, Callable[..., Reached]], ...] = (
     (functools.partial, World._visit_partial),
     ((types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType), World._visit_builtin),
     (types.ModuleType, World._visit_python_module),
-    ((types.MethodDescriptorType, _ModeSwitch), World._nothing),
+    ((types.MethodDescriptorType, types.MemberDescriptorType, _ModeSwitch), World._nothing),
     (type, World._visit_class),
 )
 
@@ -416,13 +406,6 @@ def _attribute(name: str, where: str) -> str:
     return f"attribute {name!r} of {where}"
 
 
-def _imported(function: str, name: str) -> Any:
-    """The module that a function imports while it runs."""
-    if name.partition(".")[0] not in _PURE or name not in sys.modules:
-        raise Unsafe(f"{function} imports {name} while it runs")
-    return sys.modules[name]
-
-
 def _is_filled(cell: Any) -> bool:
     try:
         cell.cell_contents  # noqa: B018 - reading an empty cell raises
@@ -438,21 +421,3 @@ def _plain_functions(value: Any) -> list[Any]:
     if isinstance(value, property):
         return [each for each in (value.fget, value.fset, value.fdel) if each is not None]
     return [value]
-
-
-def _root(value: Any) -> str:
-    name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
-    return (name or "builtins").partition(".")[0]
-
-
-def _is_user(value: Any) -> bool:
-    """Whether a class, function or module is the user's own: of no library."""
-    return _is_users_root(_root(value))
-
-
-@functools.cache
-def _is_users_root(root: str) -> bool:
-    if root == "tinygrad_fr" or (root in sys.stdlib_module_names and root != "__main__"):
-        return False
-    file = getattr(sys.modules.get(root), "__file__", None) or ""
-    return "site-packages" not in file and "dist-packages" not in file

@@ -214,10 +214,10 @@ def bernoulli_(self, p=0.5, *, generator=None):
 # --- dropout -----------------------------------------------------------------------------------------------------
 
 
-@op(keeps=("used",))
+@op(keeps=("used",), launches=True)
 def _dropout(x, state, *, p, out=None):
     """x with each element 0 with probability p and the others over 1 - p; the mask is not stored but drawn again."""
-    return k.random.dropout(x, p, state)
+    return k.random.dropout(x, p, state, out=out)
 
 
 @_dropout.vjp("x")
@@ -225,10 +225,10 @@ def _(g, p, used):
     return apply(_same_dropout.op, (g, used), {"p": p})
 
 
-@op
+@op(launches=True)
 def _same_dropout(x, used, *, p, out=None):
     """Dropout by the mask that was drawn from the state ``used``."""
-    return k.random.dropout_backward(x, p, used)
+    return k.random.dropout_backward(x, p, used, out=out)
 
 
 @_same_dropout.vjp("x")

@@ -109,6 +109,10 @@ class Optimizer:
 
     def _refreshed_hyper(self) -> list[Tensor]:
         """For each group the float64 array of its options, with what has been assigned to them since."""
+        self._refresh_hyper()
+        return [hyper for _, hyper in self._hyper[: len(self.param_groups)]]
+
+    def _refresh_hyper(self) -> None:
         while len(self._hyper) < len(self.param_groups):
             self._hyper.append(((), wrap(np.empty(len(self._hyper_names)))))
             self._launches.append(new_launch())
@@ -118,7 +122,6 @@ class Optimizer:
             if values != known:
                 hyper._array[:] = values
                 self._hyper[i] = (values, hyper)
-        return [hyper for _, hyper in self._hyper[: len(self.param_groups)]]
 
     def _hyper_values(self, group: Group) -> tuple[float, ...]:
         return tuple([group[name] for name in self._hyper_names])
