@@ -1,6 +1,11 @@
 """What a replay runs instead of the calls that were recorded. That its results are the same is tested elsewhere."""
 
+import os
+import threading
+import warnings
+
 import numpy as np
+import pytest
 
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
@@ -104,3 +109,71 @@ def test_memory_serves_one_array_after_the_other():
     compiled = replayed(function, torch.from_numpy(np.eye(64, dtype=np.float32)))
     (recorded,) = programs_of(compiled)
     assert recorded.recipe._arena.size <= 3 * 64 * 64 * 4
+
+
+def test_a_write_through_other_memory_keeps_calls_apart():
+    """A row that was taken outside of the function is a tensor of its own, in the memory of the whole."""
+    whole = values(3, 4, 5)
+    row = whole[0]
+
+    def function(x):
+        old = row * 1.5
+        whole.mul_(0.5)
+        return (old + x).relu()
+
+    x = values(0, 5)
+    compiled = torch.compile(function)
+    for _ in range(5):
+        expected = (row * 1.5 + x).relu()
+        np.testing.assert_array_equal(compiled(x).numpy(), expected.numpy())
+
+
+def test_instances_go_with_those_who_hold_them():
+    model = nn.Linear(4, 3)
+    compiled = torch.compile(model)
+    held = [compiled(values(i, 2, 4)) for i in range(30)]
+    recipe = next(each for kind in compiled._compiled._kinds.values() for each in kind.programs).recipe
+    assert len(recipe._instances) <= 4
+    sum(each.sum() for each in held).backward()
+    expected = sum(values(i, 2, 4).sum(0) for i in range(30))
+    np.testing.assert_allclose(model.weight.grad.numpy(), np.tile(expected.numpy(), (3, 1)), rtol=1e-4)
+
+
+def test_second_derivatives_through_cross_entropy_in_a_step():
+    w, y = values(1, 4, 3), torch.tensor([0, 2])
+
+    def function(x):
+        x = x.clone().requires_grad_(True)
+        loss = nn.functional.cross_entropy(x @ w, y)
+        (g,) = torch.autograd.grad(loss, x, create_graph=True)
+        total = (g**2).sum()
+        total.backward()
+        return total.detach(), x.grad
+
+    compiled = torch.compile(function)
+    for i in range(4):
+        for found, expected in zip(compiled(values(i, 2, 4)), function(values(i, 2, 4)), strict=True):
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_child_forked_during_a_replay_can_replay():
+    compiled = replayed(lambda x: (x * 2.0).sum(), values(0, 5))
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with compiled._lock:
+            entered.set()
+            leave.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if compiled(values(0, 5)).item() == (values(0, 5) * 2.0).sum().item() else 1)
+    leave.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

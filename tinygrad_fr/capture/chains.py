@@ -7,7 +7,7 @@ import numpy as np
 
 from ..autograd.mode import BACKWARD, FORWARD
 from ..ops.chain import chain
-from .trace import Call, Value
+from .trace import Call, Value, share_memory
 
 _MOST_INPUTS = 8
 _LONGEST = 600  # characters of an expression
@@ -73,9 +73,8 @@ def _place(inputs: list[Any], value: Any) -> int:
 
 def _written_between(first: Call, second: Call, calls: list[Call]) -> bool:
     """Whether what the first call reads is changed before the second."""
-    read = {each.root for each in first.reads()}
     between = calls[calls.index(first) + 1 : calls.index(second)]
-    return any(each.root in read for call in between for each in call.writes)
+    return any(share_memory(each, other) for call in between for each in call.writes for other in first.reads())
 
 
 def _expression(call: Call) -> Expression | None:

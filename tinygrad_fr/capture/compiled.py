@@ -2,11 +2,13 @@
 
 import copy
 import functools
+import os
 import sys
 import threading
 import traceback
 import types
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -65,6 +67,19 @@ def compile(
     return functools.update_wrapper(Compiled(model), model, updated=())
 
 
+_all: "weakref.WeakSet[Compiled]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In a forked child, whose copy of a lock may be that of a thread that is not there."""
+    for compiled in list(_all):
+        compiled.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Compiled:
     """A function that is replayed where it can be."""
 
@@ -76,6 +91,7 @@ class Compiled:
         self._latest_key: Any = None
         self._latest: _Kind | None = None
         self._lock = threading.RLock()
+        _all.add(self)
         self._eager = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -100,6 +116,16 @@ class Compiled:
                 if self._eager:
                     return self._function(*args, **kwargs)
             return self._record(kind, args, kwargs)
+
+    def renew(self) -> None:
+        """Begin anew with the lock and with the arrays of the programs."""
+        self._lock = threading.RLock()
+        for kind in self._kinds.values():
+            for recorded in kind.programs:
+                recorded.recipe.forget_instances()
+
+    def __repr__(self) -> str:
+        return f"<compiled {self._function!r}>"
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)

@@ -109,10 +109,16 @@ class Recipe:
             if sys.getrefcount(each) == _UNHELD and each.lends_nothing():
                 return each
         made = Instance(self)
-        self._instances.append(made)
+        if len(self._instances) < _MOST_KEPT:  # others go with those who hold them
+            self._instances.append(made)
         return made
 
+    def forget_instances(self) -> None:
+        """Let go of all instances: in a forked child one may have been in the middle of a run."""
+        self._instances = []
 
+
+_MOST_KEPT = 4  # instances of a recipe that wait for the next call
 _UNHELD = 3  # references to an instance: the list of them, the loop over it, the call that counts
 _HELD_BY_LEAF = 3  # references to a gradient: the leaf, a list or variable, the call that counts
 _GRAD, _ARRAY = operator.attrgetter("grad"), operator.attrgetter("_array")

@@ -6,7 +6,7 @@ from typing import Any
 from ..autograd.mode import BACKWARD, FORWARD
 from .chains import join_chains
 from .program import Recipe
-from .trace import Call, Value
+from .trace import Call, Value, share_memory
 
 
 def rewrite(recipe: Recipe) -> None:
@@ -28,9 +28,17 @@ def _join(calls: list[Call], recipe: Recipe, joined: Any) -> None:
     for second in list(calls):
         for each in second.reads():
             first = each.call
-            if first in calls and uses[each] == 1 and each.base is None and joined(first, second, each):
+            if first not in calls or uses[each] != 1 or each.base is not None or _is_written(second, each, calls):
+                continue
+            if joined(first, second, each):
                 calls.remove(second)
                 break
+
+
+def _is_written(second: Call, between: Value, calls: list[Call]) -> bool:
+    """Whether something else that the second call reads is written: it is to be read sooner than it was."""
+    others = [each for each in second.reads() if each is not between]
+    return any(share_memory(each, other) for call in calls for each in call.writes for other in others)
 
 
 def _uses(recipe: Recipe) -> Counter[Value]:

@@ -109,6 +109,15 @@ def values_in(inputs: Any) -> Iterator[Value]:
 
 _SEED = 1 << 30  # the number of an argument that is the gradient of a result
 
+
+def share_memory(one: Value, other: Value) -> bool:
+    """Whether two values may lie in the same memory, while their arrays are there: tensors from outside may overlap."""
+    one, other = one.root, other.root
+    if one is other:
+        return True
+    return not one.is_made and not other.is_made and bool(np.may_share_memory(one.array, other.array))
+
+
 # Ops whose results have a shape that depends on values.
 _SHAPED_BY_DATA = ("nonzero",)
 
