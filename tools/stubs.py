@@ -122,6 +122,7 @@ def package_stub() -> str:
     lines = [HEADER + "import builtins\nfrom typing import Any\n"]
     lines += [f"from . import {name} as {name}" for name in tinygrad_fr._SUBPACKAGES]
     lines += [f"from .autograd import {name} as {name}" for name in sorted(_names._ENGINE)]
+    lines += ["from .capture import compile as compile"]
     lines += [f"from .random import {name} as {name}" for name in _names._RANDOM]
     lines += ["from .autograd.dtypes import dtype as dtype\n", "__version__: str"]
     lines += [f"{name}: dtype" for name in sorted({kind.name for kind in dtypes.ALL} | set(_names._DTYPES))]

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autograd.mode import BACKWARD, IN_PLACE
-from ..kernels._launch import Launch, NotNative, collect
-from ..kernels.program import Program
 from .trace import Call, Value
 
 Arrays = dict[Value, np.ndarray]
@@ -20,11 +19,11 @@ class Bound:
     """Calls bound to arrays: ``run()`` makes them all, under ``quietly``."""
 
     def __init__(self, calls: Iterable[Call], arrays: Arrays):
-        self.programs: list[Program] = []
+        self.programs: list[Any] = []
         self.read_by_python: set[Value] = set()  # the roots of what calls in Python use
         self._runs: list[Run] = []
         self._alive: list[Any] = []
-        pending: list[Launch] = []
+        pending: list[Any] = []
         for call in calls:
             if call.is_view:
                 continue
@@ -44,23 +43,23 @@ class Bound:
         for run in self._runs:
             run()
 
-    def _close(self, launches: list[Launch]) -> None:
+    def _close(self, launches: list[Any]) -> None:
         """Make a program of the launches so far."""
         if not launches:
             return
-        program = Program(launches)
+        program = kernels.program.Program(launches)
         self.programs.append(program)
         self._runs.append(program.run)
 
-    def _launches(self, call: Call, arrays: Arrays) -> list[Launch] | None:
+    def _launches(self, call: Call, arrays: Arrays) -> list[Any] | None:
         """What the call launches, if that is all it does."""
         if not _is_launches(call) or (call.each and any(each.root.argument is not None for each in call.reads())):
             return None  # programs cannot move the arrays of an update
         try:
-            with collect() as launches:
+            with kernels._launch.collect() as launches:
                 result, targets = _call(call, arrays)
-            Program(launches)  # raises where an argument is no array or integer
-        except NotNative:
+            kernels.program.Program(launches)  # raises where an argument is no array or integer
+        except kernels._launch.NotNative:
             return None
         if not launches or not _same(result, targets):  # without launches it has computed at once
             return None
