@@ -32,8 +32,8 @@ def _strict(function=None, **options) -> Any:
 
 _part_of_strict = inlined(fastmath=False)
 
-PART = 1 << 13
-_TOGETHER = 8
+PART = 1 << 13  # elements that one thread takes at a time, at most
+_TOGETHER = 8  # the number of parts is a multiple of this, so that up to so many threads get equally many
 _ALIGNED = 16  # elements: parts begin at a multiple
 
 # The columns of a table: the addresses of up to five arrays, the parameter first and its gradient second, ...

@@ -22,7 +22,6 @@ class Bound:
         self.programs: list[Any] = []
         self.read_by_python: set[Value] = set()  # the roots of what calls in Python use
         self._runs: list[Run] = []
-        self._alive: list[Any] = []
         pending: list[Any] = []
         for call in calls:
             if call.is_view:
@@ -63,7 +62,6 @@ class Bound:
             return None
         if not launches or not _same(result, targets):  # without launches it has computed at once
             return None
-        self._alive.append(launches)
         return launches
 
 
