@@ -313,6 +313,27 @@ def _work(pool, thread):
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# Equal parts of many elements: then each thread has the same elements whenever a job comes again.
+
+_ALIGNED = 16  # elements: parts begin at a multiple, which is a line of the cache or more
+
+
+@inlined
+def equal_parts(size, most, multiple):
+    """How many parts of at most ``most`` elements: a multiple, so that up to so many threads end together."""
+    return multiple * ((size + multiple * most - 1) // (multiple * most))
+
+
+@inlined
+def equal_part(part, size, most, multiple):
+    """The first element of one of `equal_parts`, and the one after its last."""
+    count = equal_parts(size, most, multiple)
+    each = (size + count - 1) // count
+    each += -each % _ALIGNED
+    return min(size, part * each), min(size, (part + 1) * each)
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # The pool of this process.
 
 ALONE = np.zeros(_WORDS, np.int64)  # a pool without threads

@@ -12,18 +12,15 @@ from . import elementwise, vecmath
 from ._jit import inlined, kernel
 from ._layout import PARALLEL_ELEMENTS, Loop, map_one, map_two, number_bits
 from ._scalar import float64
-from ._threads import spread
+from ._threads import equal_part, equal_parts, spread
 from .simd import address
 
 # ---------------------------------------------------------------------------------------------------------------
 # The compiled loops, over flat arrays, written here from one text for all functions. Each is compiled when it is first
 # called.
 
-# The elements of a part are at most as many; parts are equal, and as many as a multiple, so that the usual numbers of
-# threads end together. They begin at a multiple of a line of the cache.
-PART = 1 << 15
-_TOGETHER = 2
-_ALIGNED = 16  # elements
+# The elements of a part are at most as many, and the number of parts a multiple of the other number.
+PART, TOGETHER = 1 << 15, 2
 
 # Below so many elements one thread is sooner done: of functions with an exponential or a logarithm, and of the others.
 HEAVY, LIGHT = 1 << 14, PARALLEL_ELEMENTS
@@ -40,13 +37,13 @@ def {name}({arrays}, {parameters}out):
 
 @inlined
 def {name}_part(part, {arrays}, {parameters}out):
-    start, stop = bounds(part, out.size)
+    start, stop = equal_part(part, out.size, PART, TOGETHER)
     {name}({parts}, {parameters}out[start:stop])
 
 
 @kernel
 def {name}_shared(pool, {arrays}, {parameters}out):
-    spread(pool, {name}_part, parts(out.size), ({arrays}, {parameters}out))
+    spread(pool, {name}_part, equal_parts(out.size, PART, TOGETHER), ({arrays}, {parameters}out))
 """
 
 
@@ -54,20 +51,6 @@ def {name}_shared(pool, {arrays}, {parameters}out):
 def apart(x, out):
     """x, copied if it is the memory of ``out``: a loop over arrays that overlap would not be vectorised."""
     return x.copy() if address(x) == address(out) else x
-
-
-@inlined
-def parts(size):
-    """How many parts there are of so many elements."""
-    return _TOGETHER * ((size + _TOGETHER * PART - 1) // (_TOGETHER * PART))
-
-
-@inlined
-def bounds(part, size):
-    """The first element of a part, and the one after its last."""
-    each = (size + parts(size) - 1) // parts(size)
-    each += -each % _ALIGNED
-    return min(size, part * each), min(size, (part + 1) * each)
 
 
 _NAMES = {
@@ -79,8 +62,10 @@ _NAMES = {
     "spread": spread,
     "apart": apart,
     "float64": float64,
-    "bounds": bounds,
-    "parts": parts,
+    "PART": PART,
+    "TOGETHER": TOGETHER,
+    "equal_part": equal_part,
+    "equal_parts": equal_parts,
 }
 
 

@@ -15,9 +15,9 @@ from ._jit import inlined, kernel
 from ._launch import launch
 from ._layout import FLOAT32, FLOAT64, Loop, number_bits
 from ._scalar import float64
-from ._threads import pool_for, spread
+from ._threads import equal_part, equal_parts, pool_for, spread
 
-CHUNK = 1 << 13  # elements that one thread takes at a time
+PART, TOGETHER = 1 << 13, 2  # the most elements of a part; the number of parts is a multiple
 PARALLEL_ELEMENTS = 1 << 14  # below, one thread is sooner done
 
 _TEXT = """
@@ -30,20 +30,23 @@ def chain_{digest}({inputs}, out):
 
 
 @inlined(fastmath=False)
-def chain_{digest}_chunk(chunk, {inputs}, out):
-    start, stop = chunk * CHUNK, min((chunk + 1) * CHUNK, out.size)
+def chain_{digest}_part(part, {inputs}, out):
+    start, stop = equal_part(part, out.size, PART, TOGETHER)
     chain_{digest}({parts}, out[start:stop])
 
 
 @kernel(fastmath=False)
 def chain_{digest}_shared(pool, {inputs}, out):
-    spread(pool, chain_{digest}_chunk, (out.size + CHUNK - 1) // CHUNK, ({inputs}, out))
+    spread(pool, chain_{digest}_part, equal_parts(out.size, PART, TOGETHER), ({inputs}, out))
 """
 
 _NAMES = {
     "__name__": __name__,
-    "CHUNK": CHUNK,
+    "PART": PART,
+    "TOGETHER": TOGETHER,
     "elementwise": elementwise,
+    "equal_part": equal_part,
+    "equal_parts": equal_parts,
     "float64": float64,
     "inlined": inlined,
     "kernel": kernel,
@@ -63,7 +66,7 @@ def chain(expression, *inputs, out):
         raise TypeError(f"expected out of dtype float32 or float64, got {out.dtype}")
     loop = _loop(expression, tuple(map(_kind, inputs)))
     flat = [each.ravel() if isinstance(each, np.ndarray) else number_bits(each) for each in inputs]
-    if out.size < PARALLEL_ELEMENTS:
+    if out.size < loop.least:
         launch(loop.alone, *flat, out.ravel())
     else:
         launch(loop.shared, pool_for(out.size, 0), *flat, out.ravel())
@@ -99,4 +102,4 @@ def _loop(expression: str, kinds: tuple[str, ...]) -> Loop:
     )
     written = dict(_NAMES)
     exec(compile(source, __file__, "exec"), written)
-    return Loop(written[f"chain_{digest}"], written[f"chain_{digest}_shared"])
+    return Loop(written[f"chain_{digest}"], written[f"chain_{digest}_shared"], PARALLEL_ELEMENTS)

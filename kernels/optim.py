@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ._jit import inlined, kernel
+from ._jit import inlined, kernel, merged
 from ._launch import launch, not_in_a_program
 from ._layout import FLOAT32, FLOAT64, plain
-from ._threads import pool_for, spread
+from ._threads import equal_part, equal_parts, pool_for, spread
 from .simd import address, array_at, flush_subnormals, restore_subnormals
 
 
@@ -34,7 +34,6 @@ _part_of_strict = inlined(fastmath=False)
 
 PART = 1 << 13  # elements that one thread takes at a time, at most
 _TOGETHER = 8  # the number of parts is a multiple of this, so that up to so many threads get equally many
-_ALIGNED = 16  # elements: parts begin at a multiple
 
 # The columns of a table: the addresses of up to five arrays, the parameter first and its gradient second, ...
 _ARRAYS = 5
@@ -78,18 +77,15 @@ def _end(table, row):
 
 
 @_part_of_strict
-def _parts(table):
-    """How many parts there are."""
-    return _TOGETHER * ((_end(table, table.shape[0] - 1) + _TOGETHER * PART - 1) // (_TOGETHER * PART))
+def _elements(table):
+    """How many elements all rows have."""
+    return _end(table, table.shape[0] - 1)
 
 
 @_part_of_strict
-def _range(table, part):
-    """The first element of a part, and the one after its last."""
-    total, parts = _end(table, table.shape[0] - 1), _parts(table)
-    size = (total + parts - 1) // parts
-    size += -size % _ALIGNED
-    return min(total, part * size), min(total, (part + 1) * size)
+def _parts(table):
+    """How many parts they are cut into."""
+    return equal_parts(_elements(table), PART, _TOGETHER)
 
 
 @_part_of_strict
@@ -110,6 +106,22 @@ def _piece(table, row, column, begin, end, like):
     """The elements of an array from ``begin`` on, below ``end`` and in this row, as an array like ``like``."""
     count = min(end, _end(table, row)) - begin
     return array_at(table[row, column] + (begin - table[row, _FIRST]) * like.itemsize, count, like)
+
+
+@merged
+def _row_by_row(update, part, table, like, numbers):
+    """``update(table, row, begin, end, like, *numbers)`` of every row that a part of the elements lies in.
+
+    Merged, for Numba caches no function that hands a compiled one on.
+    """
+    before = flush_subnormals()
+    begin, end = equal_part(part, _elements(table), PART, _TOGETHER)
+    row = _row_of(table, begin)
+    while begin < end:
+        update(table, row, begin, end, like, *numbers)
+        begin = _end(table, row)
+        row += 1
+    restore_subnormals(before)
 
 
 @_strict
@@ -149,14 +161,7 @@ def _sgd_piece(table, row, begin, end, like, hyper, maximize):
 
 @_strict
 def _sgd_part(part, table, like, hyper, maximize):
-    before = flush_subnormals()
-    begin, end = _range(table, part)
-    row = _row_of(table, begin)
-    while begin < end:
-        _sgd_piece(table, row, begin, end, like, hyper, maximize)
-        begin = _end(table, row)
-        row += 1
-    restore_subnormals(before)
+    _row_by_row(_sgd_piece, part, table, like, (hyper, maximize))
 
 
 @_strict
@@ -176,14 +181,7 @@ def _sgd_momentum_piece(table, row, begin, end, like, hyper, nesterov, first, ma
 
 @_strict
 def _sgd_momentum_part(part, table, like, hyper, nesterov, first, maximize):
-    before = flush_subnormals()
-    begin, end = _range(table, part)
-    row = _row_of(table, begin)
-    while begin < end:
-        _sgd_momentum_piece(table, row, begin, end, like, hyper, nesterov, first, maximize)
-        begin = _end(table, row)
-        row += 1
-    restore_subnormals(before)
+    _row_by_row(_sgd_momentum_piece, part, table, like, (hyper, nesterov, first, maximize))
 
 
 @_strict
@@ -232,14 +230,7 @@ def _adam_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize
 
 @_strict
 def _adam_part(part, table, like, counts, hyper, decoupled, maximize):
-    before = flush_subnormals()
-    begin, end = _range(table, part)
-    row = _row_of(table, begin)
-    while begin < end:
-        _adam_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize)
-        begin = _end(table, row)
-        row += 1
-    restore_subnormals(before)
+    _row_by_row(_adam_piece, part, table, like, (counts, hyper, decoupled, maximize))
 
 
 @_strict
@@ -278,14 +269,7 @@ def _amsgrad_piece(table, row, begin, end, like, counts, hyper, decoupled, maxim
 
 @_strict
 def _amsgrad_part(part, table, like, counts, hyper, decoupled, maximize):
-    before = flush_subnormals()
-    begin, end = _range(table, part)
-    row = _row_of(table, begin)
-    while begin < end:
-        _amsgrad_piece(table, row, begin, end, like, counts, hyper, decoupled, maximize)
-        begin = _end(table, row)
-        row += 1
-    restore_subnormals(before)
+    _row_by_row(_amsgrad_piece, part, table, like, (counts, hyper, decoupled, maximize))
 
 
 @_strict

@@ -109,12 +109,9 @@ class Program:
         self._launches = launches  # keeps the arrays alive
         rows, words = [], []
         for each in launches:
-            own = [word for argument in each.arguments for word in _words(argument)]
-            count = next((count for count in _COUNTS if count >= len(own)), None)
-            if count is None:
-                raise NotNative(f"{len(own)} words of arguments")
-            rows.append((_entry(each), len(words), count, each.complain is not None))
-            words += own + [0] * (count - len(own))
+            own = words_of(each)
+            rows.append((_entry(each), len(words), len(own), each.complain is not None))
+            words += own
         self._table = np.array(rows, np.int64).reshape(-1, 4)
         self._words = np.array(words, np.int64)
         self._result = np.zeros(8, np.int64)
@@ -160,6 +157,15 @@ class Places:
     def move_to(self, array: np.ndarray) -> None:
         """Let the program read and write ``array``, which the caller keeps alive."""
         _move(self._program._words, self._places, self._offsets, array)
+
+
+def words_of(launch: Launch) -> list[int]:
+    """The words of the arguments of a launch, as many as one of `_COUNTS`; `NotNative` where they cannot be given."""
+    words = [word for argument in launch.arguments for word in _words(argument)]
+    count = next((count for count in _COUNTS if count >= len(words)), None)
+    if count is None:
+        raise NotNative(f"{len(words)} words of arguments")
+    return words + [0] * (count - len(words))
 
 
 def _words(argument: Any) -> list[int]:

@@ -57,7 +57,8 @@ class Bound:
         try:
             with kernels._launch.collect() as launches:
                 result, targets = _call(call, arrays)
-            kernels.program.Program(launches)  # raises where an argument is no array or integer
+            for each in launches:
+                kernels.program.words_of(each)  # raises where an argument is no array or integer
         except kernels._launch.NotNative:
             return None
         if not launches or not _same(result, targets):  # without launches it has computed at once
