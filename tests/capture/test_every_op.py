@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, find, settings
 
 import tinygrad_fr as torch
 from tests import strategies as draws
-from tests.opspec import SPECS, VIEWS, as_list, cases
+from tests.opspec import SPECS, as_list, cases
+from tests.opspec.shape import VIEWS
 
 from .harness import assert_same, snapshot
 
