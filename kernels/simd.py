@@ -227,15 +227,23 @@ def call(typingctx, function, arguments):
     return types.void(types.int64, arguments), generate
 
 
+TO_READ, TO_WRITE = 0, 1
+SECOND_LEVEL, FIRST_LEVEL = 2, 3
+
+
+def bring(builder, pointer, purpose, level):
+    """Bring what lies at a pointer into a cache, if there is anything."""
+    small = ir.IntType(32)
+    function = _declare(builder, "llvm.prefetch.p0", ir.VoidType(), [POINTER, small, small, small])
+    builder.call(function, [pointer, *[ir.Constant(small, option) for option in (purpose, level, 1)]])  # 1: data
+
+
 @intrinsic
 def prefetch(typingctx, where):
-    """Bring what lies at an address into the caches, if there is anything."""
+    """Bring what lies at an address into the second-level cache, if there is anything."""
 
     def generate(context, builder, signature, arguments):
-        small = ir.IntType(32)
-        function = _declare(builder, "llvm.prefetch.p0", ir.VoidType(), [POINTER, small, small, small])
-        options = [ir.Constant(small, option) for option in (0, 2, 1)]  # to read; into the second level; data
-        builder.call(function, [builder.inttoptr(arguments[0], POINTER), *options])
+        bring(builder, builder.inttoptr(arguments[0], POINTER), TO_READ, SECOND_LEVEL)
         return context.get_dummy_value()
 
     return types.void(types.int64), generate

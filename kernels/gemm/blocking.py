@@ -1,10 +1,15 @@
 """The sizes of the matrix product, for the vectors of this processor: data, not code.
 
 The scheme and the name KC are those of BLIS (Van Zee and van de Geijn, "BLIS: a framework for rapidly instantiating
-BLAS functionality", ACM TOMS 2015). All were measured on AVX-512.
+BLAS functionality", ACM TOMS 2015). All were measured on processors with AVX-512, of Intel and of AMD.
 """
 
+from llvmlite.binding import get_host_cpu_name
+
 from ..simd import VECTOR_BITS
+
+# Zen 4 has vectors of 512 bits, but multiplies them in halves: meanwhile a panel comes from the second-level cache.
+_HALVES = VECTOR_BITS == 512 and get_host_cpu_name() == "znver4"
 
 # The register tiles: for a number of vectors of columns, the most rows. Their sums are accumulators; more registers
 # hold a row of y and one or two a broadcast element of x. AVX-512 has 32 registers; AVX2 and SSE have 16. Tiles of many
@@ -30,8 +35,11 @@ DOT_ROWS, DOTS = 4, 8
 
 # The depth of a block of k. A packed panel of y, KC rows of PACKED_NV vectors, stays in the first-level cache (32 KiB
 # with AVX-512) while the row tiles pass over it; where nothing is packed, long sums cost less than reloading sums.
-KC = 256
-KC_FREE = 1024
+# Where multiply-adds take twice as long, it need not, and longer sums cost less.
+KC, KC_FREE = (512, 512) if _HALVES else (256, 1024)
+
+# Sums of more than SHORT products take long enough to bring the lines of the result nearer meanwhile.
+SHORT = 16
 
 # The most rows and columns (in vectors) of the part of a product whose x is packed: its result, the block of x and
 # the panel of y stay in the second-level cache.
@@ -41,11 +49,13 @@ PART_ROWS, PART_VECTORS = 512, 32
 # the same sets of the cache), it is large altogether in bytes, and the copy is used by MANY tiles. For x, whose numbers
 # are read one by one along k, rows FAR apart are enough, if it is DEEP along k.
 # A y that does not fit the first-level cache, of more than SPLIT bytes, is also packed where its rows begin between the
-# lines of the cache, for every vector of it would lie on two.
+# lines of the cache, for every vector of it would lie on two. Where multiply-adds take twice as long, reading x as it
+# lies costs less than packing it.
 LONG_ROW = 2048
 SPLIT = 1 << 15
 LARGE = 1 << 17
 FAR = 512
+PACK_LARGE_X = not _HALVES
 DEEP = 64
 MANY = 4
 

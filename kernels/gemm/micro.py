@@ -28,7 +28,7 @@ from numba.extending import intrinsic
 from .. import simd
 from .._jit import kernel, merged
 from ..simd import address
-from .blocking import DOTS, ROWS, WIDE
+from .blocking import DOTS, ROWS, SHORT, WIDE
 
 # What happens to a sum before it is stored: nothing; relu; or 0 takes its place where a mask is <= 0. NaN is no <= 0.
 NO_GATE, RELU, MASK = 0, 1, 2
@@ -121,6 +121,8 @@ class _Tile:
         for phi, value in zip((left, *phis), (count, *places), strict=True):
             phi.add_incoming(value, entry)
         x, start, out, gate_mask = phis
+        with builder.if_then(builder.icmp_signed(">", k, simd.constant(SHORT))):
+            self._bring_rows(out, out_row)
         totals = self._load_rows(start, start_row, masks)
         totals = self._accumulate(totals, k, x, x_row, x_column, y, y_row, masks if simd.FREE_MASKS else None)
         with builder.if_else(builder.icmp_signed("==", gate, simd.constant(NO_GATE))) as (plain, gated):
@@ -156,6 +158,14 @@ class _Tile:
             for v, mask in enumerate(masks):
                 total = totals[i * self.vectors + v]
                 simd.store(self.builder, total, simd.offset(self.builder, place, v * simd.VECTOR_BYTES), mask)
+
+    def _bring_rows(self, out, stride):
+        """Bring the lines of the result nearer while the sums are made: a store would wait for them."""
+        for i in range(self.rows):
+            place = simd.offset(self.builder, out, self._times(stride, i))
+            for v in range(self.vectors):
+                line = simd.offset(self.builder, place, v * simd.VECTOR_BYTES)
+                simd.bring(self.builder, line, simd.TO_WRITE, simd.FIRST_LEVEL)
 
     def _gated(self, totals, gate, mask, stride, masks):
         """The sums as the gate lets them through."""

@@ -39,7 +39,8 @@ def plan_of(p, threads):
     dot = p.m <= DOT_ROWS and p.y_row == p.size and p.y_column != p.size
     far_x = p.x_row != p.size and abs(p.x_column) >= blocking.FAR and p.k >= blocking.DEEP
     large_x = (
-        max(abs(p.x_row), abs(p.x_column)) >= blocking.LONG_ROW
+        blocking.PACK_LARGE_X
+        and max(abs(p.x_row), abs(p.x_column)) >= blocking.LONG_ROW
         and vectors >= PART_VECTORS // 2
         and p.m >= PART_ROWS // 2
     )
@@ -73,10 +74,12 @@ def _parts(p, vectors, flat, pack_x, threads):
         rows = (p.m + PART_ROWS - 1) // PART_ROWS
         columns = (vectors + PART_VECTORS - 1) // PART_VECTORS
         wanted = threads
-    # a weight is cut by its rows, which are columns of y in the forward, and rows of the result in its gradient
+    most_rows, most_columns = (p.m + MR - 1) // MR, (vectors + NV - 1) // NV
+    # a weight is cut by its rows, which are columns of y in the forward, and rows of the result in its gradient;
+    # where it has too few of them, the other way
     by_rows = p.x_row == p.size or (p.y_row != p.size and p.m > p.n)
     if by_rows:
-        rows = max(rows, min((wanted + columns - 1) // columns, (p.m + MR - 1) // MR))
-    else:
-        columns = max(columns, min((wanted + rows - 1) // rows, (vectors + NV - 1) // NV))
+        rows = max(rows, min((wanted + columns - 1) // columns, most_rows))
+    columns = max(columns, min((wanted + rows - 1) // rows, most_columns))
+    rows = max(rows, min((wanted + columns - 1) // columns, most_rows))
     return rows, columns

@@ -205,8 +205,17 @@ def test_large_products(m, k, n, transposed, dtype):
     check(gemm.matmul(x, y), x, y)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", "CF")
+def test_large_products_of_every_other_row(order, dtype):
+    rng = np.random.default_rng(0)
+    x, y = draw(rng, (1200, 700), dtype, "F")[::2], draw(rng, (700, 600), dtype, order)
+    check(gemm.matmul(x, y), x, y)
+
+
 def test_the_large_products_reach_both_kinds_of_packing():
-    for x, y in ((np.empty((700, 600)).T, np.empty((700, 600))), (np.empty((600, 700)), np.empty((600, 700)).T)):
+    apart = np.empty((700, 1200)).T[::2]
+    for x, y in ((apart, np.empty((700, 600))), (apart, np.empty((600, 700)).T)):
         shape = {"m": 600, "k": 700, "n": 600, "size": 8, "gate": 0, "batch": 1}
         strides = dict(zip(("x_row", "x_column", "y_row", "y_column"), (*x.strides, *y.strides), strict=True))
         p = plan.Product(**dict.fromkeys(plan.Product._fields, 0) | shape | strides)
