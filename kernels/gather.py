@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from ._jit import kernel
 from ._layout import INT64
 from ._threads import pool_for, spread
-from .simd import INDEX, POINTER, address
+from .simd import CACHE_LINE, INDEX, POINTER, address, prefetch
 
 _ROWS = 8  # that one thread copies at a time
 _WORTH_IT = 1 << 16  # bytes; below, NumPy is as fast
@@ -48,6 +48,9 @@ def _copy_rows(pool, x, indices, out, width, rows):
 @kernel
 def _copy_some(part, x, indices, out, width):
     for i in range(part * _ROWS, min((part + 1) * _ROWS, indices.size)):
+        following = x + indices[min(i + 1, indices.size - 1)] * width  # rows lie anywhere: nothing else knows the next
+        for line in range(following, following + width, CACHE_LINE):
+            prefetch(line)
         _copy(out + i * width, x + indices[i] * width, width)
 
 

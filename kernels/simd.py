@@ -39,6 +39,7 @@ def _vector_bits() -> int:
 
 VECTOR_BITS = _vector_bits()
 VECTOR_BYTES = VECTOR_BITS // 8
+CACHE_LINE = 64  # bytes
 
 # With AVX-512 a mask costs nothing. Elsewhere masked loads are slow, or become one branch an element.
 FREE_MASKS = VECTOR_BITS == 512

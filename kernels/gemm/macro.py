@@ -15,11 +15,11 @@ import numpy as np
 from .._jit import inlined, kernel, merged
 from .._threads import _THREADS, spread
 from ..reduce import _sum_rows
-from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, call, keep, prefetch, word
+from ..simd import CACHE_LINE, FREE_MASKS, VECTOR_BYTES, address, array_at, call, keep, prefetch, word
 from .blocking import DOT_ROWS, DOTS, FEW_ROWS, LARGE, MOST_ROWS, MR, NV, PACKED_NV, SMALL, WIDE
 from .micro import DOT_SLOT, DOTS_SLOT, MASK, NO_GATE, ZEROS_SLOT, tile_slot
 from .pack import copy_element, pack_panel
-from .plan import CACHE_LINE, TURNED_X, TURNED_Y, Product, plan_of
+from .plan import TURNED_X, TURNED_Y, Product, plan_of
 
 _DOUBLE = np.empty(0)
 

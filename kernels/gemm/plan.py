@@ -6,11 +6,9 @@ Plans depend on sizes, strides and the number of threads; bits do not depend on 
 from collections import namedtuple
 
 from .._jit import merged
-from ..simd import VECTOR_BYTES
+from ..simd import CACHE_LINE, VECTOR_BYTES
 from . import blocking
 from .blocking import DOT_ROWS, FEW_ROWS, KC, KC_FREE, MANY, MOST_ROWS, MR, NV, PART_ROWS, PART_VECTORS
-
-CACHE_LINE = 64
 
 # A product: sizes in elements, addresses, and strides in bytes. `start` is where the sums of every row start, at zeros
 # (`start_column` is 0) or a bias; `gate` is what happens to the finished sums, with the help of `mask`. The sums of the
