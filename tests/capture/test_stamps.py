@@ -42,6 +42,16 @@ def _ordered():
     return collections.OrderedDict(a=[1], b=[2])
 
 
+def _letters():
+    return collections.OrderedDict.fromkeys("abcd")
+
+
+def _move_twice(letters):
+    letters.move_to_end("b")
+    letters.move_to_end("d")
+    assert "".join(letters) == "acbd"
+
+
 CHANGES = {  # name: (make an object, that which has the stamp, change it)
     "an item is set": (lambda: {"a": [1], "b": [2]}, None, lambda d: d.update(a=[1])),
     "an item is added": (lambda: {"a": [1]}, None, lambda d: d.setdefault("b", 1)),
@@ -55,6 +65,8 @@ CHANGES = {  # name: (make an object, that which has the stamp, change it)
     "a global is set": (lambda: {"f": 1}, None, lambda d: exec("f = [1]", d)),
     "an ordered item is set": (_ordered, None, lambda d: d.__setitem__("a", [1])),
     "an ordered item is deleted": (_ordered, None, lambda d: d.popitem(last=False)),
+    "an ordered item moves": (_ordered, None, lambda d: d.move_to_end("a")),
+    "ordered items move between the first and the last": (_letters, None, _move_twice),
     "a missing item is made": (lambda: collections.defaultdict(list, a=1), None, lambda d: d["b"]),
     "an element is set": (lambda: [[1], [2]], None, lambda x: x.__setitem__(1, [2])),
     "an element is appended": (lambda: [[1], [2]], None, lambda x: x.append(3)),

@@ -4,8 +4,8 @@ To ask Python for some hundred references takes microseconds, and brings every o
 In the memory of their owners they are words, and as long as no word has changed, no reference has.
 
 In CPython an object lies at its identity: the count of references to it, its class, and then what it is made of. The
-second word that a dictionary is made of is a number that no dictionary had before its last change (PEP 509); a list has
-how many elements there are, and where.
+second word that a dictionary is made of is a number that no dictionary had before its last change (PEP 509), and those
+of an ordered one have the like for its order; a list has how many elements there are, and where.
 """
 
 import collections
@@ -22,11 +22,16 @@ from ..autograd import Tensor
 Run = tuple[int, int, int]  # as kernels.words has it
 
 # Whether memory is as said above. Later versions of Python are about to take the number away from dictionaries.
-_IS_KNOWN = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
-
 _WORD = 8
-_DICTIONARIES = (dict, collections.OrderedDict, collections.defaultdict)
-_FIXED = (types.FunctionType, types.CellType, Tensor)  # all of whose references are in their own memory
+_IS_KNOWN = (
+    sys.implementation.name == "cpython"
+    and sys.version_info[:2] == (3, 11)
+    and object.__basicsize__ == 2 * _WORD  # it is more in some builds for debugging
+)
+
+# The types whose references are all in their own memory, or show there; of plain dictionaries one word is enough.
+_WHOLE = (list, collections.OrderedDict, types.FunctionType, types.CellType, Tensor)
+_DICTIONARIES = (dict, collections.defaultdict)
 
 
 def of_objects(owners: Iterable[Any]) -> list[Run]:
@@ -44,9 +49,8 @@ def _of_object(owner: Any) -> Run | None:
     kind = type(owner)
     if kind in _DICTIONARIES:
         return id(owner) + 3 * _WORD, 1, 0
-    if kind is list or isinstance(owner, _FIXED):
-        elements = len(owner) if isinstance(owner, list) else 0
-        return id(owner) + _WORD, kind.__basicsize__ // _WORD - 1, elements
+    if kind in _WHOLE or isinstance(owner, Tensor):
+        return id(owner) + _WORD, kind.__basicsize__ // _WORD - 1, len(owner) if kind is list else 0
     return None
 
 

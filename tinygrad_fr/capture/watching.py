@@ -223,9 +223,13 @@ class Stamped:
         self._restless: set[int] = set()  # identities of parts
         self._latest: Any = None  # the part whose stamp changed last, ...
         self._quiet = 0  # ... and how often none has since
+        self._is_new = True
 
     def same(self) -> bool:
         """Whether everything is the very same object as before, and nothing is more or less."""
+        if self._is_new:  # it may be asked but once: stamps would be in vain
+            self._is_new = False
+            return self._watches.same()
         if self._stamps is None:
             return self._look()
         changed = self._stamps.first_change()
@@ -240,13 +244,14 @@ class Stamped:
 
     def _look(self) -> bool:
         """Ask Python for everything, and take new stamps if it is the same."""
+        if not self._watches.same():
+            return False
         parts = self._watches.parts()
         pairs = [(run, part) for part in parts if id(part) not in self._restless for run in part.runs]
         stamped = {id(part) for _, part in pairs}
         part_of = dict(pairs)  # several may have the same words
-        # before Python is asked: what another thread changes meanwhile shows then, or next time
         taken, others = stamps.Stamps(list(part_of)), self._watches.without(stamped)
-        if not self._watches.same():
+        if not self._watches.same():  # another thread has changed something meanwhile; later changes show in the stamps
             return False
         self._stamps, self._parts, self._quiet = taken, list(part_of.values()), 0
         self._others_are_same = others.same if others.parts() else _always
