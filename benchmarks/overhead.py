@@ -1,8 +1,8 @@
 """What a small op costs beside its arithmetic: its forward and the recording of the graph, on one thread.
 
 And a whole training step of a net so small that there is next to no arithmetic. Where the step is compiled, it is what
-Python and the starting of kernels cost in every step: a bound from above. And a compiled step whose kernels are left
-out: what a replay costs beside them.
+Python and the starting of kernels cost in every step: a bound from above. And a step of a larger net, which where it is
+compiled is replayed without its kernels: what a replay costs beside them. Eager it is whole.
 """
 
 import importlib
@@ -11,14 +11,15 @@ from typing import Any
 from unittest import mock
 
 from . import mlp
-from .libraries import COMPILED
+from .libraries import COMPILED, OURS
 
 TITLE = "Small ops: forward and recording, one thread"
 LIBRARIES = ("tinygrad_fr", "tinygrad_fr compiled", "torch", "jax", "mygrad", "micrograd")
 THREADS = (1,)
 SCALAR_CHAIN = "z = s*s + s; z = z*s; z.backward()"
 STEP = "training step of 2-2-2, batch 1"
-BESIDE = "training step of 784-128-10, batch 1, without its kernels"
+BESIDE = "training step of 784-128-10, batch 1 (compiled: without its kernels)"
+BESIDE_NET = 1, (784, 128, 10)
 
 
 def cases(library: str) -> dict[str, Callable[[], Any]]:
@@ -33,7 +34,9 @@ def cases(library: str) -> dict[str, Callable[[], Any]]:
         return {SCALAR_CHAIN: scalar_chain(s), "x + y, 8 floats": lambda: x + y, "x * y, 8 floats": lambda: x * y}
     step = {STEP: mlp.step(library, 1, (2, 2, 2))}
     if library == COMPILED:
-        return {**step, BESIDE: step_without_kernels(1, (784, 128, 10))}
+        return {**step, BESIDE: step_without_kernels(*BESIDE_NET)}
+    if library == OURS:
+        step[BESIDE] = mlp.step(library, *BESIDE_NET)
     return step if library == "jax" else {**torch_cases(importlib.import_module(library)), **step}
 
 
