@@ -1,21 +1,25 @@
 """What a small op costs beside its arithmetic: its forward and the recording of the graph, on one thread.
 
 And a whole training step of a net so small that there is next to no arithmetic. Where the step is compiled, it is what
-Python and the starting of kernels cost in every step: a bound from above.
+Python and the starting of kernels cost in every step: a bound from above. And a step of a larger net, which where it is
+compiled is replayed without its kernels: what a replay costs beside them. Eager it is whole.
 """
 
 import importlib
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 from . import mlp
-from .libraries import COMPILED
+from .libraries import COMPILED, OURS
 
 TITLE = "Small ops: forward and recording, one thread"
 LIBRARIES = ("tinygrad_fr", "tinygrad_fr compiled", "torch", "jax", "mygrad", "micrograd")
 THREADS = (1,)
 SCALAR_CHAIN = "z = s*s + s; z = z*s; z.backward()"
 STEP = "training step of 2-2-2, batch 1"
+BESIDE = "training step of 784-128-10, batch 1 (compiled: without its kernels)"
+BESIDE_NET = 1, (784, 128, 10)
 
 
 def cases(library: str) -> dict[str, Callable[[], Any]]:
@@ -29,7 +33,30 @@ def cases(library: str) -> dict[str, Callable[[], Any]]:
         s, x, y = mygrad.tensor(2.0), mygrad.tensor([1.0] * 8), mygrad.tensor([1.0] * 8)
         return {SCALAR_CHAIN: scalar_chain(s), "x + y, 8 floats": lambda: x + y, "x * y, 8 floats": lambda: x * y}
     step = {STEP: mlp.step(library, 1, (2, 2, 2))}
-    return step if library in ("jax", COMPILED) else {**torch_cases(importlib.import_module(library)), **step}
+    if library == COMPILED:
+        return {**step, BESIDE: step_without_kernels(*BESIDE_NET)}
+    if library == OURS:
+        step[BESIDE] = mlp.step(library, *BESIDE_NET)
+    return step if library == "jax" else {**torch_cases(importlib.import_module(library)), **step}
+
+
+def step_without_kernels(batch: int, widths: tuple[int, ...]) -> Callable[[], Any]:
+    """A compiled training step, recorded with its kernels and replayed as programs of none."""
+    from tinygrad_fr.kernels import program
+
+    class Empty(program.Program):
+        def __init__(self, launches: list[Any]):
+            super().__init__(launches)
+            self._nothing = self._table[:0]
+
+        def run(self) -> None:
+            program._run(self._nothing, self._words, self._result)
+
+    step = mlp.step(COMPILED, batch, widths)
+    with mock.patch.object(program, "Program", Empty):
+        for _ in range(4):  # eagerly, recorded, and replayed
+            step()
+    return step
 
 
 def torch_cases(torch: Any) -> dict[str, Callable[[], Any]]:

@@ -49,14 +49,14 @@ def _spare_scipy() -> None:
 _spare_scipy()
 
 
-def kernel(function: Any = None, *, fastmath: Any = FASTMATH) -> Any:
+def kernel(function: Any = None, *, fastmath: Any = FASTMATH, nogil: bool = True) -> Any:
     """Compile ``function`` with Numba at its first call, one version for each combination of dtypes.
 
-    No bounds are checked, division by zero gives inf, and the interpreter lock is released.
+    No bounds are checked, division by zero gives inf, and the interpreter lock is released unless ``nogil=False``.
     """
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath)
-    dispatcher: Any = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", boundscheck=False)(function)
+        return functools.partial(kernel, fastmath=fastmath, nogil=nogil)
+    dispatcher: Any = numba.njit(nogil=nogil, fastmath=fastmath, error_model="numpy", boundscheck=False)(function)
     if cache_folder() is not None:
         dispatcher._cache = _KernelCache(function)
     return dispatcher

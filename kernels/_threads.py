@@ -255,13 +255,13 @@ def _take_parts(pool, thread):
 def _take_share(pool, share, patience):
     """Do the parts of a share that nobody has claimed; gives how many.
 
-    With ``patience``, one that has been begun is watched for so many looks at a time without any change.
+    With ``patience``, one that another thread has begun is watched for so many looks at a time without any change.
 
     A part is claimed by counting up the word of its share, which only succeeds if that is still the word that was read
     first: then what was read of the job in between belongs together. While a job is set, the words are at `_NO_PART`.
     """
     done = looks = 0
-    before = -1
+    before = own = -1
     while True:
         word = _read(pool, _NEXT + share * _LINE)
         part = word & _LOWER
@@ -269,13 +269,14 @@ def _take_share(pool, share, patience):
         count, shares = _read(pool, _COUNT), _read(pool, _SHARES)
         if part == _NO_PART or shares <= share or part >= (share + 1) * count // shares:
             break
-        if patience and part > share * count // shares:
+        if patience and part > share * count // shares and word != own:
             looks = looks + 1 if word == before else 0
             before = word
             if looks < patience:
                 _pause()
                 continue
         if _swap(pool, _NEXT + share * _LINE, word, word + 1):
+            own = word + 1  # for as long as nobody else claims a part
             _call(task, arguments, part)
             done += 1
     if done:

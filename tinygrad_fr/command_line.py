@@ -409,6 +409,14 @@ def _optimizer(method: Callable[..., Any], **options: Any) -> Callable[[], None]
     return run
 
 
+def _captured_steps() -> None:
+    """Replays, whose programs have kernels of their own, on a batch that is copied and on one that is not."""
+    step = torch.compile(lambda x: torch.exp(x).sum())
+    for shape in (SMALL, LARGE):
+        for _ in range(3):
+            step(torch.zeros(shape))
+
+
 def _clipping() -> None:
     parameter = nn.Parameter(torch.zeros(LARGE))
     _backward(parameter)
@@ -444,5 +452,6 @@ PIECES: dict[str, Callable[[], None]] = {
     "AMSGrad": _optimizer(optim.Adam, amsgrad=True),
     "AdamW": _optimizer(optim.AdamW),
     "gradient clipping": _clipping,
+    "captured steps": _captured_steps,
     "loading of batches": _loading,
 }

@@ -209,8 +209,15 @@ def test_small_ops_run(library):
         run()
 
 
-def test_the_compiled_step_of_a_tiny_net_stands_among_the_small_ops():
-    assert list(overhead.cases(COMPILED)) == [overhead.STEP]
+def test_compiled_steps_stand_among_the_small_ops():
+    assert list(overhead.cases(COMPILED)) == [overhead.STEP, overhead.BESIDE]
+
+
+def test_a_step_without_its_kernels_replays_and_computes_nothing():
+    step = overhead.step_without_kernels(1, (2, 2, 2))
+    loss = step()
+    assert loss.requires_grad
+    assert values(loss) == values(step())
 
 
 def test_scaling_changes_one_size_at_a_time():

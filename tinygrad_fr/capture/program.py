@@ -225,13 +225,10 @@ class Instance:
 
     def run(self, tensors: Sequence[Tensor]) -> None:
         """Run the forward calls for these arguments, and leave the gradients that they leave."""
-        given = [each._array for each in tensors]
-        sources = self._recipe.sources
-        given += [source_of(sources[i], i, tensors)._array for i in range(len(given), len(sources))]
         for array, content in self._renewed:
             array[...] = content
         for argument in self._arguments:
-            argument.place(given[argument.index])
+            argument.place(source_of(argument.leaf, argument.index, tensors)._array)
         try:
             _run(self._forward)
         except Exception:
@@ -332,6 +329,7 @@ class _Argument:
 
     def __init__(self, index: int, value: Value, recipe: Recipe, arrays: Arrays):
         self.index = index
+        self.leaf = recipe.sources[index]
         self._value = value
         self._home = arrays[value]
         self._arrays = arrays

@@ -11,7 +11,7 @@ from ..autograd import Tensor
 from ..autograd.tensor import changes
 from .program import Recipe
 from .signature import form
-from .watching import Difference, Watches
+from .watching import Difference, Stamped, Watches
 from .world import World
 
 
@@ -47,7 +47,8 @@ class Recorded:
     def _watch(self) -> None:
         """Put the watches of all worlds together; those of the tensors apart, for they need not be asked each time."""
         worlds = self._worlds
-        self._always = Watches.together(each for world in worlds for each in (world.watches, world.of_gradients))
+        always = Watches.together(each for world in worlds for each in (world.watches, world.of_gradients))
+        self._always = Stamped(always)
         self._of_tensors = Watches.together(world.of_tensors for world in worlds)
         self._changes: object = None  # when the tensors were last looked at
 
@@ -96,12 +97,13 @@ class Recorded:
         """Whether an argument shares memory with another, or with a tensor that is used, and one of them is written."""
         if not (self.writes or self.recipe.bumps):
             return False
-        arrays = [each._array for each in tensors]
         if self._owners is not None:  # the frequent case
-            owners = {id(each if each.base is None else _owner(each)) for each in arrays}
-            if len(owners) == len(arrays) and _UNKNOWN not in owners:
+            owners = set()
+            for each in tensors:
+                owners.add(id(_owner(each._array)))
+            if len(owners) == len(tensors) and _UNKNOWN not in owners:
                 return not self._owners.isdisjoint(owners)
-        arrays = list({id(each): each for each in arrays}.values())  # one that is given twice is one argument
+        arrays = list({id(each._array): each._array for each in tensors}.values())  # one given twice is one argument
         pairs = itertools.combinations(arrays, 2)
         return any(np.may_share_memory(*pair) for pair in (*pairs, *itertools.product(arrays, self._used)))
 

@@ -123,10 +123,13 @@ def form(tensor: Tensor) -> tuple[Any, ...]:
 
 def key_of_tensors(args: tuple[Any, ...]) -> Any:
     """The key of arguments that are all tensors, with an array of its own each: the frequent case. Else None."""
-    forms = [form(each) for each in args if each.__class__ is Tensor]
-    if len(forms) != len(args) or len({id(each._array) for each in args}) != len(args):
-        return None
-    return tuple(forms)
+    forms, arrays = [], set()
+    for each in args:
+        if each.__class__ is not Tensor:
+            return None
+        forms.append(form(each))
+        arrays.add(id(each._array))
+    return tuple(forms) if len(arrays) == len(args) else None
 
 
 def describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..autograd.device import device
 from ..autograd.dtypes import dtype
+from . import stamps
 
 ALL = 1 << 30  # of the references of a reading
 
@@ -29,7 +30,8 @@ class Difference(NamedTuple):
 class Reading(NamedTuple):
     """References: ``read(owner)`` gives them, at least one and always equally many; first those that are structure.
 
-    ``names`` are what they are called, or None: ``what[number]``.
+    ``names`` are what they are called, or None: ``what[number]``. ``runs`` are words of memory that change whenever
+    one of them does, if there are any.
     """
 
     read: Callable[[Any], Iterable[Any]]
@@ -37,6 +39,7 @@ class Reading(NamedTuple):
     what: str
     names: list[str] | None
     structural: int
+    runs: list[stamps.Run]
 
     def now(self) -> list[Any]:
         """What is there; nothing where something is gone."""
@@ -60,6 +63,11 @@ class Container(NamedTuple):
     names: list[str] | None
     structural: int
 
+    @property
+    def runs(self) -> list[stamps.Run]:
+        """The words of memory that change whenever an element does, or how many there are; none if not known."""
+        return stamps.of_objects([self.owner])
+
     def difference(self, i: int | None = None) -> Difference:
         """The change of reference number i, or of how many elements there are."""
         if i is None:
@@ -81,9 +89,17 @@ class Watches:
 
     # --- what is watched -----------------------------------------------------------------------------------------
 
-    def add(self, read: Any, owner: Any, what: str, names: list[str] | None = None, structural: int = 0) -> None:
-        """Watch the references ``read(owner)``, if there are any."""
-        reading = Reading(read, owner, what, names, structural)
+    def add(
+        self,
+        read: Any,
+        owner: Any,
+        what: str,
+        names: list[str] | None = None,
+        structural: int = 0,
+        runs: Iterable[stamps.Run] = (),
+    ) -> None:
+        """Watch the references ``read(owner)``, if there are any; none of them changes but with a word of ``runs``."""
+        reading = Reading(read, owner, what, names, structural, list(runs))
         if reading.now():
             self._readings.append(reading)
 
@@ -103,7 +119,7 @@ class Watches:
         keys = tuple(keys)
         if keys:
             read = operator.itemgetter(*keys) if len(keys) > 1 else operator.itemgetter(*keys, *keys)
-            self.add(read, table, what, names * (1 + (len(keys) == 1)), structural)
+            self.add(read, table, what, names * (1 + (len(keys) == 1)), structural, stamps.of_objects([table]))
 
     # --- staying the same ----------------------------------------------------------------------------------------
 
@@ -121,19 +137,35 @@ class Watches:
         self._reads = [each.read for each in self._readings]
         self._owners = [each.owner for each in self._readings]
         self._known = [each for reading in self._readings for each in reading.now()]
+        questions = {
+            self._sizes_are_same: self._empty or self._sized,
+            self._keys_are_same: self._keys,
+            self._elements_are_same: self._filled,
+            self._readings_are_same: self._readings,
+        }
+        self._questions = [question for question, has_reason in questions.items() if has_reason]
 
     def same(self) -> bool:
         """Whether everything is the very same object as before, and nothing is more or less."""
         try:
-            return (
-                not any(self._empty)
-                and list(map(len, self._sized)) == self._counts
-                and list(_chained(self._with_keys)) == self._keys
-                and all(map(_is, _references(*self._filled), self._known_references))
-                and all(map(_is, _chained(map(_call, self._reads, self._owners)), self._known))
-            )
+            for is_so in self._questions:
+                if not is_so():
+                    return False
         except _GONE:
             return False
+        return True
+
+    def _sizes_are_same(self) -> bool:
+        return not any(self._empty) and list(map(len, self._sized)) == self._counts
+
+    def _keys_are_same(self) -> bool:
+        return list(_chained(self._with_keys)) == self._keys
+
+    def _elements_are_same(self) -> bool:
+        return all(map(_is, _references(*self._filled), self._known_references))
+
+    def _readings_are_same(self) -> bool:
+        return all(map(_is, _chained(map(_call, self._reads, self._owners)), self._known))
 
     def difference(self) -> Difference | None:
         """What changed, if anything did; other objects of the same value are no change."""
@@ -154,6 +186,18 @@ class Watches:
         self.remember()
         return None
 
+    def parts(self) -> list[Container | Reading]:
+        """All that is watched, each on its own."""
+        return [*self._sizes, *self._containers, *self._readings]
+
+    def without(self, parts: set[int]) -> "Watches":
+        """The watches but for some parts, given by their identities, as things are now."""
+        rest = Watches()
+        for name in ("_containers", "_sizes", "_readings"):
+            setattr(rest, name, [each for each in getattr(self, name) if id(each) not in parts])
+        rest.remember()
+        return rest
+
     @staticmethod
     def together(parts: Iterable["Watches"]) -> "Watches":
         """All watches of the parts in one, which remembers what they remember."""
@@ -164,6 +208,61 @@ class Watches:
         whole._known_references = [each for part in parts for each in part._known_references]
         whole._known = [each for part in parts for each in part._known]
         return whole
+
+
+class Stamped:
+    """Watches that are asked by stamps, as far as these are known; Python is asked where one has changed.
+
+    What often gets another stamp though it stays the same, such as the globals of a script, is left to Python.
+    """
+
+    def __init__(self, watches: Watches):
+        self._watches = watches
+        self._stamps: stamps.Stamps | None = None
+        self._parts: list[Container | Reading] = []  # that of each run
+        self._restless: set[int] = set()  # identities of parts
+        self._latest: Any = None  # the part whose stamp changed last, ...
+        self._quiet = 0  # ... and how often none has since
+        self._is_new = True
+
+    def same(self) -> bool:
+        """Whether everything is the very same object as before, and nothing is more or less."""
+        if self._is_new:  # it may be asked but once: stamps would be in vain
+            self._is_new = False
+            return self._watches.same()
+        if self._stamps is None:
+            return self._look()
+        changed = self._stamps.first_change()
+        if changed < 0:
+            self._quiet += 1
+            return self._others_are_same()
+        part = self._parts[changed]
+        if self._quiet < _OFTEN and part is self._latest:
+            self._restless.add(id(part))
+        self._latest = part
+        return self._look()
+
+    def _look(self) -> bool:
+        """Ask Python for everything, and take new stamps if it is the same."""
+        if not self._watches.same():
+            return False
+        parts = self._watches.parts()
+        pairs = [(run, part) for part in parts if id(part) not in self._restless for run in part.runs]
+        stamped = {id(part) for _, part in pairs}
+        part_of = dict(pairs)  # several may have the same words
+        taken, others = stamps.Stamps(list(part_of)), self._watches.without(stamped)
+        if not self._watches.same():  # another thread has changed something meanwhile; later changes show in the stamps
+            return False
+        self._stamps, self._parts, self._quiet = taken, list(part_of.values()), 0
+        self._others_are_same = others.same if others.parts() else _always
+        return True
+
+
+_OFTEN = 4  # replays
+
+
+def _always() -> bool:
+    return True
 
 
 def _first_change(now: list[Any], before: Iterator[Any]) -> int | None:

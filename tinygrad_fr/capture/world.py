@@ -22,6 +22,7 @@ from ..autograd import Tensor
 from ..autograd.mode import _ModeSwitch
 from ..nn import Module
 from ..optim import Optimizer
+from . import stamps
 from .bytecode import catches, mentions
 from .purity import (
     Unsafe,
@@ -219,7 +220,8 @@ class World:
         others = (type, types.ModuleType, types.FunctionType, Tensor)
         objects = [each for _, each in self._objects if not isinstance(each, others)]
         with_dicts = [each for each in objects if hasattr(each, "__dict__") and is_user(type(each))]
-        self.watches.add(of_each(type), objects, "the class of an object", ["the class of an object"] * len(objects))
+        name = "the class of an object"
+        self.watches.add(of_each(type), objects, name, [name] * len(objects), runs=stamps.of_classes(objects))
         names = ["the dictionary of an object"] * len(with_dicts)
         self.watches.add(attribute_of_each("__dict__"), with_dicts, "", names)
 
@@ -295,7 +297,8 @@ class World:
         reached = self._visit_object(name, function)
         parts = ["code", "defaults", "defaults of keywords"]
         read = operator.attrgetter("__code__", "__defaults__", "__kwdefaults__")
-        self.watches.add(read, function, name, [f"the {each} of {name}" for each in parts])
+        names = [f"the {each} of {name}" for each in parts]
+        self.watches.add(read, function, name, names, runs=stamps.of_objects([function]))
         reached += [(f"a default of {name}", each) for each in function.__defaults__ or ()]
         if function.__kwdefaults__:
             reached += self._visit_dict(f"the defaults of {name}", function.__kwdefaults__)
@@ -310,7 +313,8 @@ class World:
         present = [each for each in found.globals if each in table]
         absent = [each for each in found.globals if each not in table]
         self.watches.add_values(table, present, name, [f"global {each!r} (read by {name})" for each in present])
-        self.watches.add(of_each(table.__contains__), absent, name, [f"global {each!r}" for each in absent])
+        names = [f"global {each!r}" for each in absent]
+        self.watches.add(of_each(table.__contains__), absent, name, names, runs=stamps.of_objects([table]))
         reached = [(f"{each}()", getattr(builtins, each, None)) for each in absent]
         modules = {each for each in present if isinstance(table[each], types.ModuleType)} - found.whole
         reached += [(f"global {each!r}", table[each]) for each in present if each not in modules]
@@ -333,7 +337,8 @@ class World:
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         filled = {name: cell for name, cell in cells if _is_filled(cell)}
         read, names = attribute_of_each("cell_contents"), [f"variable {name!r}" for name in filled]
-        self.watches.add(read, tuple(filled.values()), function.__qualname__, names)
+        cells = tuple(filled.values())
+        self.watches.add(read, cells, function.__qualname__, names, runs=stamps.of_objects(cells))
         return [(f"{name!r}", cell.cell_contents) for name, cell in filled.items()]
 
     def _visit_method(self, where: str, method: types.MethodType) -> Reached:
@@ -364,7 +369,8 @@ class World:
             of_tensors.add(padded(hooks_of, each), each, "the hooks of a tensor", structural=ALL)
         inner = set() if "state" in self._names else self._of_optimizers  # of which nobody reads a gradient
         outer = [each for each in tensors if id(each) not in inner]
-        of_gradients.add(_have_no_gradients, outer, "the gradient of a tensor", structural=ALL)
+        runs = stamps.of_objects(outer)
+        of_gradients.add(_have_no_gradients, outer, "the gradient of a tensor", structural=ALL, runs=runs)
         of_tensors.remember()
         of_gradients.remember()
         return of_tensors, of_gradients
