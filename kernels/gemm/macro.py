@@ -168,8 +168,23 @@ def _scratch_bytes(p, plan, rows):
 
 
 @merged
+def _run_outer(like, p, part):
+    """Sums of a single product: what takes time is to write them, so it is done row after row."""
+    width = part.end_column - part.first_column
+    y = array_at(part.y + part.first_column * p.size, width, like)
+    for i in range(part.low, part.high):
+        x = array_at(part.x + i * p.x_row, 1, like)[0]
+        row = array_at(part.out + i * p.out_row + part.first_column * p.size, width, like)
+        for j in range(width):
+            row[j] = x * y[j]
+
+
+@merged
 def _run_part(like, p, plan, part, table):
     """Compute a part whose scratch memory is there."""
+    if p.k == 1 and p.y_column == p.size and p.gate == NO_GATE and p.start_column == 0:
+        _run_outer(like, p, part)
+        return
     if plan.dot:
         _run_dots_of_part(like, p, part, table)
         return
