@@ -2,8 +2,10 @@
 
     python -m tools.minimax
 
-A polynomial of least greatest weighted error is found by Remez's exchange, in float64. One coefficient after the other,
-from the lowest, is rounded to float32, and those that are left are fitted anew to what it does wrong.
+A polynomial of least greatest weighted error is found by Lawson's algorithm, in float64: least squares again and again,
+each time with more attention to where the error was great (unlike Remez's exchange it also serves where some coefficients
+are settled). One coefficient after the other, from the lowest, is rounded to float32, and those that are left are fitted
+anew to what it does wrong.
 """
 
 import math
@@ -13,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial, chebyshev
 
-POINTS = 4001  # at which the error is looked at
-EXCHANGES = 60
+POINTS = 1001  # at which the error is looked at
+ROUNDS = 200
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -49,16 +51,14 @@ def _minimax(wanted: Wanted) -> np.ndarray:
     count = wanted.highest - first + 1
     scaled = (2 * x - wanted.low - wanted.high) / (wanted.high - wanted.low)
     basis = chebyshev.chebvander(scaled, count - 1) * (weight * x**first)[:, None]
-    places = np.round(np.linspace(0, POINTS - 1, count + 1)).astype(int)
-    solution = np.zeros(count)
-    for _ in range(EXCHANGES):
-        levelled = np.column_stack([basis[places], (-1.0) ** np.arange(count + 1)])
-        solution = np.linalg.lstsq(levelled, error[places], rcond=None)[0][:-1]
-        found = _alternating(error - basis @ solution, count + 1)
-        if len(found) <= count or np.array_equal(found, places):
-            break
-        places = found
-    series = Chebyshev(solution, domain=[wanted.low, wanted.high])
+    attention, best = np.ones(POINTS), (np.inf, np.zeros(count))
+    for _ in range(ROUNDS):
+        root = np.sqrt(attention / attention.sum())
+        solution = np.linalg.lstsq(basis * root[:, None], error * root, rcond=None)[0]
+        left = np.abs(error - basis @ solution)
+        best = min(best, (left.max(), solution), key=lambda each: each[0])
+        attention *= left / left.max()
+    series = Chebyshev(best[1], domain=[wanted.low, wanted.high])
     return series.convert(kind=Polynomial, domain=[-1, 1], window=[-1, 1]).coef
 
 
@@ -70,15 +70,6 @@ def _error(wanted: Wanted, x: np.ndarray, coefficients: tuple[float, ...]) -> np
     """The weighted error of a polynomial at x."""
     value = sum((c * x ** (wanted.lowest + i) for i, c in enumerate(coefficients)), np.zeros_like(x))
     return wanted.weight(x) * (wanted.function(x) - value)
-
-
-def _alternating(error: np.ndarray, count: int) -> np.ndarray:
-    """Where the error is greatest between its changes of sign, at most ``count`` places in a row."""
-    runs = np.split(np.arange(len(error)), np.flatnonzero(np.diff(np.sign(error))) + 1)
-    places = [run[np.argmax(np.abs(error[run]))] for run in runs]
-    while len(places) > count:
-        places.pop(0 if abs(error[places[0]]) < abs(error[places[-1]]) else -1)
-    return np.array(places)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -94,14 +85,28 @@ def _bell(t: np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * t * t)
 
 
+def _beyond_first_term(f: np.ndarray) -> np.ndarray:
+    """(log(1 + f) - f) / f^2, near 0 by its series."""
+    far = np.where(np.abs(f) < 0.05, 0.05, f)
+    series = sum((-f) ** k / (k + 2) for k in range(12))
+    return np.where(np.abs(f) < 0.05, -series, (np.log1p(far) - far) / far**2)
+
+
+def _relative_to_log1p(f: np.ndarray) -> np.ndarray:
+    return np.abs(f) / (1 + f * _beyond_first_term(f))
+
+
 WANTED = {
     # relative
-    "_POWER32": Wanted(np.exp2, lambda r: np.exp2(-r), -0.5, 0.5, 0, 5),
+    "_L32": Wanted(
+        _beyond_first_term, _relative_to_log1p, math.sqrt(0.5) - 1, math.sqrt(2) - 1, 0, 7, known=(-0.5,)
+    ),
+    "_POWER32": Wanted(np.exp2, lambda r: np.exp2(-r), -0.5, 0.5, 0, 5, known=(1.0,)),
     # absolute, of the probability and of t times it
     "_TAIL32": Wanted(
         lambda t: np.log2(_tail(t)), lambda t: (1 + t) * _tail(t) * math.log(2), 0.0, 5.6, 0, 8, known=(-1.0,)
     ),
-    "_MILLS32": Wanted(lambda t: _tail(t) / _bell(t), lambda t: (1 + t) * _bell(t), 0.0, 5.6, 0, 10),
+    "_MILLS32": Wanted(lambda t: _tail(t) / _bell(t), lambda t: (1 + t) * _bell(t), 0.0, 5.6, 0, 10, known=(0.5,)),
     # absolute
     "_LOG1P32": Wanted(np.log1p, np.ones_like, 0.0, 1.0, 1, 9, known=(1.0,)),
 }
