@@ -1,11 +1,11 @@
-"""Print the coefficients of the float32 polynomials in `tinygrad_fr.kernels.vecmath` that need few digits.
+"""Print the coefficients of the float32 polynomials of `tinygrad_fr.kernels.vecmath`, as far as they are found here.
 
     python -m tools.minimax
 
 A polynomial of least greatest weighted error is found by Lawson's algorithm, in float64: least squares again and again,
-each time with more attention to where the error was great (unlike Remez's exchange it also serves where some coefficients
-are settled). One coefficient after the other, from the lowest, is rounded to float32, and those that are left are fitted
-anew to what it does wrong.
+each time with more attention to where the error was great. Unlike Remez's exchange it also serves where some of the
+coefficients are settled. They are rounded to float32 one after the other, from the lowest, and those that are left are
+fitted anew to what is wrong.
 """
 
 import math
@@ -98,9 +98,7 @@ def _relative_to_log1p(f: np.ndarray) -> np.ndarray:
 
 WANTED = {
     # relative
-    "_L32": Wanted(
-        _beyond_first_term, _relative_to_log1p, math.sqrt(0.5) - 1, math.sqrt(2) - 1, 0, 7, known=(-0.5,)
-    ),
+    "_L32": Wanted(_beyond_first_term, _relative_to_log1p, math.sqrt(0.5) - 1, math.sqrt(2) - 1, 0, 7, known=(-0.5,)),
     "_POWER32": Wanted(np.exp2, lambda r: np.exp2(-r), -0.5, 0.5, 0, 5, known=(1.0,)),
     # absolute, of the probability and of t times it
     "_TAIL32": Wanted(
