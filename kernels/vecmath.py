@@ -517,10 +517,10 @@ def _erf64(x):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What gelu, silu, softplus and cross-entropy are made of, which needs a small absolute error only. In float32 that allows
-# for 2^v with v = x log2(e) as it rounds, and for polynomials that hold where the rest is too small to count. With
-# t = |x|, the probability that a standard normal number is above t is 2^T(t), and, beside its density, exp(-t^2 / 2) M(t).
-# In float64 the functions above do. These coefficients, and those of log, are found by tools/minimax.py.
+# What gelu, silu, softplus and cross-entropy are made of, which needs a small absolute error only. In float32 that
+# allows for 2^v with v = x log2(e) as it rounds, and for polynomials that hold where the rest is too small to count.
+# With t = |x|, the probability that a standard normal number is above t is 2^T(t), and, beside its density,
+# exp(-t^2 / 2) M(t). In float64 the functions above do. tools/minimax.py finds these coefficients, and those of log.
 
 _POWER32 = _singles(
     1.0,
