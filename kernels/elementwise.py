@@ -6,11 +6,19 @@ of the result, then ``y``, the result, or ``x``, the input, whichever it is comp
 
 import math
 
-from .vecmath import exactly, exp_nonpositive, fma, like, log1pexp, normal_cdf, sigmoid
+from .vecmath import (
+    exactly,
+    fma,
+    like,
+    log1pexp_nearly,
+    normal_cdf,
+    normal_cdf_and_density,
+    sigmoid,
+    sigmoid_nearly,
+)
 
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
-_NORMAL_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 
 @exactly
@@ -65,13 +73,13 @@ def tanh_backward(g, y):
 @exactly
 def silu(x):
     """x sigmoid(x)."""
-    return x * sigmoid(x)
+    return x * sigmoid_nearly(x)
 
 
 @exactly
 def silu_backward(g, x):
     """g s (1 + x (1 - s)) with s = sigmoid(x)."""
-    s = sigmoid(x)
+    s = sigmoid_nearly(x)
     return g * s * fma(x, like(1.0, x) - s, like(1.0, x))
 
 
@@ -84,14 +92,14 @@ def gelu(x):
 @exactly
 def gelu_backward(g, x):
     """g (P(x) + x P'(x)) for the normal distribution P."""
-    density = like(_NORMAL_DENSITY_AT_0, x) * exp_nonpositive(like(-0.5, x) * x * x)
-    return g * fma(x, density, normal_cdf(x))
+    probability, density = normal_cdf_and_density(x)
+    return g * fma(x, density, probability)
 
 
 @exactly
 def gelu_tanh(x):
     """x (1 + tanh(u)) / 2 = x sigmoid(2u) with u = sqrt(2 / pi) (x + 0.044715 x^3)."""
-    return x * sigmoid(_doubled_u(x))
+    return x * sigmoid_nearly(_doubled_u(x))
 
 
 @exactly
@@ -113,11 +121,11 @@ def gelu_tanh_backward(g, x):
 def softplus(x, beta, threshold):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
     scaled = like(beta, x) * x
-    return x if scaled > like(threshold, x) else log1pexp(scaled) / like(beta, x)
+    return x if scaled > like(threshold, x) else log1pexp_nearly(scaled) * (like(1.0, x) / like(beta, x))
 
 
 @exactly
 def softplus_backward(g, x, beta, threshold):
     """g sigmoid(beta x), and g itself where beta x > threshold."""
     scaled = like(beta, x) * x
-    return g if scaled > like(threshold, x) else g * sigmoid(scaled)
+    return g if scaled > like(threshold, x) else g * sigmoid_nearly(scaled)

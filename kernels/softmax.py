@@ -176,6 +176,7 @@ def _raise_bad_target(target, row, classes, ignore_index):
 PART = 8192  # elements that a thread takes at a time
 BLOCK = 2048  # elements worked on at a time: 8 or 16 KB
 SHORT = 32  # columns up to which vectors run across rows instead of along them
+NARROW = 16  # elements of a vector
 LANES = 64  # rows side by side
 
 
@@ -226,7 +227,7 @@ def _total_of_exp(x, start, stop, number):
     vecmath.prefer_wide_vectors()
     result = x.dtype.type(0)
     for k in range(np.uint64(start), np.uint64(stop)):
-        result += vecmath.exp_nonpositive(x[k] - number)
+        result += vecmath.exp_nearly(x[k] - number)
     return result
 
 
@@ -408,7 +409,7 @@ def _maxima_and_totals_of_short_rows(x, start, rows, columns, work, maxima, tota
     for j in range(columns):
         column = work[j * LANES : (j + 1) * LANES]
         for i in range(rows):
-            totals[i] += vecmath.exp_nonpositive(column[i] - maxima[i])
+            totals[i] += vecmath.exp_nearly(column[i] - maxima[i])
 
 
 @vecmath.exactly
@@ -434,57 +435,40 @@ def _cross_entropy_backward_part(part, g, x2d, target, lse, mode, divisor, ignor
     first, last = _part_of(part, n, columns)
     out = out2d.reshape(out2d.size)[first * columns : last * columns]
     x = apart(x2d.reshape(x2d.size)[first * columns : last * columns], out)
-    rows = _rows_in(BLOCK, columns)
-    work = np.empty(rows * columns + SHORT if columns <= SHORT else 0, x.dtype)
-    scales, common = np.empty(rows, x.dtype), g[0] / x.dtype.type(divisor)
-    for block in range(first, last, rows):
-        count = min(rows, last - block)
-        for i in range(count):
-            scale = g[block + i] if mode == _NONE else common
-            scales[i] = scale if target[block + i] != ignore_index else x.dtype.type(0)
-        start, classes = (block - first) * columns, target[block : block + count]
-        if columns <= SHORT:
-            _gradients_of_short_rows(x, start, columns, classes, lse[block : block + count], scales, work, out)
-        else:
-            _gradients_of_long_rows(x, start, columns, classes, lse[block : block + count], scales, out)
+    scales, common = np.empty(last - first, x.dtype), g[0] / x.dtype.type(divisor)
+    for i in range(last - first):
+        scale = g[first + i] if mode == _NONE else common
+        scales[i] = scale if target[first + i] != ignore_index else x.dtype.type(0)
+    if columns <= SHORT:
+        _gradients_of_short_rows(x, columns, target[first:last], lse[first:last], scales, out)
+    else:
+        _gradients_of_long_rows(x, columns, target[first:last], lse[first:last], scales, out)
 
 
 @inlined
-def _gradients_of_short_rows(x, start, columns, target, lse, scales, work, out):
-    """(exp(x - lse) - one_hot(target)) scale, for rows from x[start], over all of them at once."""
+def _gradients_of_short_rows(x, columns, target, lse, scales, out):
+    """(exp(x - lse) - one_hot(target)) scale, in whole vectors: the next row takes what is too much.
+
+    Where there is no room for a vector, at the end, it is left at the row.
+    """
     vecmath.prefer_wide_vectors()
-    size = target.size * columns
-    _repeat(lse, target.size, columns, work)
-    for k in range(np.uint64(size)):
-        out[np.uint64(start) + k] = vecmath.exp_nonpositive(x[np.uint64(start) + k] - work[k])
+    whole = (columns + NARROW - 1) // NARROW * NARROW
     for i in range(target.size):
-        if scales[i] != 0:
-            out[np.uint64(start + i * columns + target[i])] -= x.dtype.type(1)
-    _repeat(scales, target.size, columns, work)
-    for k in range(np.uint64(size)):
-        out[np.uint64(start) + k] *= work[k]
+        row, scale, lse_of_row, place = i * columns, scales[i], lse[i], np.int32(target[i])
+        width = whole if row + whole <= out.size else columns
+        for k in range(np.uint64(width)):
+            hot = x.dtype.type(1) if np.int32(k) == place else x.dtype.type(0)
+            out[np.uint64(row) + k] = (vecmath.exp_nearly(x[np.uint64(row) + k] - lse_of_row) - hot) * scale
 
 
 @inlined
-def _repeat(numbers, count, columns, out):
-    """Each number ``columns`` times: SHORT times by whole vectors, of which the next number takes what is too much."""
-    for i in range(count):
-        number, first = numbers[i], np.uint64(i * columns)
-        for j in range(np.uint64(SHORT)):
-            out[first + j] = number
-
-
-@inlined
-def _gradients_of_long_rows(x, start, columns, target, lse, scales, out):
-    """The same, row by row. The element at the target is computed first, as ``out`` may be ``x``."""
+def _gradients_of_long_rows(x, columns, target, lse, scales, out):
+    """The same; the element at the target is computed apart."""
     vecmath.prefer_wide_vectors()
     for i in range(target.size):
-        row, scale, place = start + i * columns, scales[i], 0
-        if scale != 0:
-            place = target[i]
-        at_target = vecmath.exp_nonpositive(x[row + place] - lse[i])
-        if scale != 0:
-            at_target -= x.dtype.type(1)
+        row, scale, lse_of_row = i * columns, scales[i], lse[i]
         for k in range(np.uint64(row), np.uint64(row + columns)):
-            out[k] = vecmath.exp_nonpositive(x[k] - lse[i]) * scale
-        out[row + place] = at_target * scale
+            out[k] = vecmath.exp_nearly(x[k] - lse_of_row) * scale
+        if scale != 0:
+            place = row + target[i]
+            out[place] = (vecmath.exp_nearly(x[place] - lse_of_row) - x.dtype.type(1)) * scale

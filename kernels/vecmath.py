@@ -12,13 +12,16 @@ function           float32  float64
 exp                1.0      1.1
 exp_nonpositive    1.0      1.1
 expm1              1.6      2.2
-log                1.6      0.9
+log                1.2      0.9
 log1p              1.7      1.4
-log1pexp           2.4      1.7
-tanh               2.0      2.2
+log1pexp           2.0      1.7
+tanh               1.9      2.2
 sigmoid            1.8      1.7
 erf                1.1      1.3
 =================  =======  =======
+
+normal_cdf, sigmoid_nearly and log1pexp_nearly are for what needs no more: in float32 their error is below 1.2e-7,
+absolute or relative, whichever is larger. The relative error of exp_nearly is below 1.6e-7 + 8.4e-8 |x|.
 
 Infinities, NaN, signed zeros and subnormal numbers are handled everywhere. The bits of a result depend on nothing but
 the argument: no instruction leaves it to the compiler how to round (see `_scalar`).
@@ -52,6 +55,7 @@ __all__ = [
     "erf",
     "exactly",
     "exp",
+    "exp_nearly",
     "exp_nonpositive",
     "expm1",
     "fma",
@@ -59,11 +63,14 @@ __all__ = [
     "log",
     "log1p",
     "log1pexp",
+    "log1pexp_nearly",
     "maximum",
     "minimum",
     "normal_cdf",
+    "normal_cdf_and_density",
     "prefer_wide_vectors",
     "sigmoid",
+    "sigmoid_nearly",
     "tanh",
 ]
 
@@ -84,6 +91,7 @@ _ROUND32 = np.float32(1.5 * 2.0**23)
 _ROUND32_BITS = np.int32(0x4B400000)
 _MINUS_LN2_HIGH32 = np.float32(-0.693145751953125)  # its last bits are 0: n times it is exact
 _MINUS_LN2_LOW32 = np.float32(-1.428606765330187e-06)
+_MINUS_LN2_32 = np.float32(-0.6931471805599453)
 _LEAST32 = np.float32(-104.0)  # exp is 0 below
 _MOST32 = np.float32(89.0)  # and inf above
 _TWO_TO_MINUS_24 = np.float32(2.0**-24)
@@ -205,8 +213,7 @@ def _exp_nonpositive64(x):
 
 @exactly
 def _exp32(x):
-    x = _MOST32 if x > _MOST32 else x
-    r, n = _reduced32(_LEAST32 if x < _LEAST32 else x)
+    r, n = _reduced32(maximum(minimum(x, _MOST32), _LEAST32))
     return _scaled32(fma(r, polynomial(r, _E32), np.float32(1.0)), n)
 
 
@@ -226,8 +233,7 @@ _EXPM1_LEAST64 = np.float64(-54.0)
 
 @exactly
 def _expm1_32(x):
-    y = _EXPM1_LEAST32 if x < _EXPM1_LEAST32 else x
-    r, n = _reduced32(_MOST32 if y > _MOST32 else y)
+    r, n = _reduced32(maximum(minimum(x, _MOST32), _EXPM1_LEAST32))
     half = _power_of_two32(np.int32(n - 1))
     result = np.float32(2.0) * fma(half, _expm1_reduced32(r), half - np.float32(0.5))
     return x if absolute(x) < np.float32(2.0**-25) else result  # -0 and subnormal numbers too
@@ -253,21 +259,19 @@ def _expm1_64(x):
 
 _L32 = _singles(
     -0.5,
-    0.3333333134651184,
-    -0.250008225440979,
-    0.20001260936260223,
-    -0.16623333096504211,
-    0.14200976490974426,
-    -0.13162820041179657,
-    0.12792959809303284,
-    -0.07684313505887985,
+    0.3333390951156616,
+    -0.2500133812427521,
+    0.19963105022907257,
+    -0.16577570140361786,
+    0.14914365112781525,
+    -0.14267483353614807,
+    0.0870150700211525,
 )
 _SQRT_HALF_BITS32 = np.int32(0x3F3504F3)
 _ONE_BITS32 = np.int32(0x3F800000)
 _EXPONENT32 = np.int32(-0x00800000)
 _MOST_EXPONENT32 = np.int32(64 << 23)
-_EXPONENT_LN2_HIGH32 = np.float32(0.693145751953125 * 2.0**-23)
-_EXPONENT_LN2_LOW32 = np.float32(1.428606765330187e-06 * 2.0**-23)
+_EXPONENT_LN2_32 = np.float32(0.6931471805599453 * 2.0**-23)
 _TINY32 = np.float32(2.0**-126)
 _SUBNORMAL_SCALE32 = np.float32(2.0**23)
 _SUBNORMAL_EXPONENT32 = np.float32(23 * 2.0**23)
@@ -295,8 +299,7 @@ _LN2_LOW64 = np.float64(1.9082149293851713e-10)
 @exactly
 def _log_of_parts32(exponent, f):
     """n ln 2 + log(1 + f) for the exponent 2^23 n."""
-    small = fma(f * f, polynomial(f, _L32), exponent * _EXPONENT_LN2_LOW32)
-    return fma(exponent, _EXPONENT_LN2_HIGH32, f) + small
+    return fma(exponent, _EXPONENT_LN2_32, fma(f * f, polynomial(f, _L32), f))
 
 
 @exactly
@@ -380,9 +383,10 @@ _TANH_LEAST64 = np.float64(-80.0)
 
 @exactly
 def _tanh32(x):
-    y = np.float32(-2.0) * absolute(x)
-    r, n = _reduced32(_TANH_LEAST32 if y < _TANH_LEAST32 else y)
-    scale, p = _power_of_two32(n), _expm1_reduced32(r)
+    y = maximum(np.float32(-2.0) * absolute(x), _TANH_LEAST32)
+    shifted = fma(y, _LOG2E32, _ROUND32)
+    r = fma(shifted - _ROUND32, _MINUS_LN2_32, y)  # n is small: the last bits of ln 2 do not count
+    scale, p = _power_of_two32(np.int32(bits32(shifted) - _ROUND32_BITS)), _expm1_reduced32(r)
     return copysign(fma(scale, p, scale - np.float32(1.0)) / fma(scale, p, scale + np.float32(1.0)), x)
 
 
@@ -435,7 +439,7 @@ def _log1pexp64(x):
 
 # ---------------------------------------------------------------------------------------------------------------
 # erf(x) = x + x P(x^2) for |x| < 1, and 1 - erfc(|x|) with the sign of x beyond, with log(erfc(x)) as a polynomial:
-# exact enough for erf, though in the tail not for erfc itself. The normal distribution is erfc(-x / sqrt(2)) / 2.
+# exact enough for erf, though in the tail not for erfc itself.
 
 _P32 = _singles(
     0.12837916612625122,
@@ -456,7 +460,6 @@ _C32 = _singles(
     0.00018637237371876836,
 )
 _ERF_IS_ONE32 = np.float32(3.95)
-_SQRT_HALF32 = np.float32(0.7071067811865476)
 
 _P64 = (
     0.12837916709551256,
@@ -513,16 +516,81 @@ def _erf64(x):
     return near if size < 1.0 else copysign(far, x)
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# What gelu, silu, softplus and cross-entropy are made of, which needs a small absolute error only. In float32 that
+# allows for 2^v with v = x log2(e) as it rounds, and for polynomials that hold where the rest is too small to count.
+# With t = |x|, the probability that a standard normal number is above t is 2^T(t), and, beside its density,
+# exp(-t^2 / 2) M(t). In float64 the functions above do. tools/minimax.py finds these coefficients, and those of log.
+
+_POWER32 = _singles(
+    1.0,
+    0.6931470036506653,
+    0.24022246897220612,
+    0.0555071085691452,
+    0.009671294130384922,
+    0.0013269569026306272,
+)
+_TAIL32 = _singles(
+    -1.0,
+    -1.151106357574463,
+    -0.4591960310935974,
+    -0.05253833532333374,
+    0.007130583748221397,
+    -0.00019242700363975018,
+    -0.00016173801850527525,
+    3.3960615837713704e-05,
+    -2.3623742890777066e-06,
+)
+_MILLS32 = _singles(
+    0.5,
+    -0.39893436431884766,
+    0.24988040328025818,
+    -0.13234062492847443,
+    0.06077016890048981,
+    -0.02384365350008011,
+    0.00759989395737648,
+    -0.0018267364939674735,
+    0.0003016873961314559,
+    -2.99025541607989e-05,
+    1.3236950735517894e-06,
+)
+_LOG1P32 = _singles(
+    1.0,
+    -0.4999888241291046,
+    0.3330703675746918,
+    -0.24757304787635803,
+    0.1880311369895935,
+    -0.1307145208120346,
+    0.07172461599111557,
+    -0.025742026045918465,
+    0.0043394858948886395,
+)
+_LEAST_POWER32 = np.float32(-151.0)  # 2^v is 0 from here on
+_MOST_POWER32 = np.float32(128.0)  # and inf
+_HALF_LOG2E32 = np.float32(0.7213475204444817)
+_MILLS_END32 = np.float32(5.6)  # the density is next to nothing beyond
+_DENSITY_AT_0_32 = np.float32(0.3989422804014327)
+_DENSITY_AT_0_64 = 0.3989422804014327
+
+
+@exactly
+def _power32(v):
+    """2^v for v <= 128, with a relative error of 1.6e-7."""
+    v = maximum(v, _LEAST_POWER32)
+    shifted = v + _ROUND32
+    r = v - (shifted - _ROUND32)
+    return _scaled32(polynomial(r, _POWER32), np.int32(bits32(shifted) - _ROUND32_BITS))
+
+
+@exactly
+def _exp_nearly32(x):
+    return _power32(x * _LOG2E32)
+
+
 @exactly
 def _normal_cdf32(x):
-    z = x * _SQRT_HALF32
-    size = absolute(z)
-    near = fma(np.float32(0.5), fma(z, polynomial(z * z, _P32), z), np.float32(0.5))
-    inner = _ERF_IS_ONE32 if size > _ERF_IS_ONE32 else size
-    beyond = (inner - size) * (inner + size)
-    tail = np.float32(0.5) * _exp_nonpositive32(polynomial(inner, _C32) + beyond)
-    far = tail if x < np.float32(0.0) else np.float32(1.0) - tail
-    return near if size < np.float32(1.0) else far
+    tail = _power32(polynomial(absolute(x), _TAIL32))
+    return tail if x < np.float32(0.0) else np.float32(1.0) - tail
 
 
 @exactly
@@ -535,6 +603,29 @@ def _normal_cdf64(x):
     tail = 0.5 * _exp_nonpositive64(polynomial(inner, _C64) + beyond)
     far = tail if x < 0.0 else 1.0 - tail
     return near if size < 1.0 else far
+
+
+@exactly
+def _normal_cdf_and_density32(x):
+    bell = _power32(-_HALF_LOG2E32 * x * x)
+    tail = bell * polynomial(minimum(absolute(x), _MILLS_END32), _MILLS32)
+    return tail if x < np.float32(0.0) else np.float32(1.0) - tail, _DENSITY_AT_0_32 * bell
+
+
+@exactly
+def _normal_cdf_and_density64(x):
+    return _normal_cdf64(x), _DENSITY_AT_0_64 * _exp_nonpositive64(-0.5 * x * x)
+
+
+@exactly
+def _sigmoid_nearly32(x):
+    return np.float32(1.0) / (np.float32(1.0) + _power32(minimum(x * -_LOG2E32, _MOST_POWER32)))
+
+
+@exactly
+def _log1pexp_nearly32(x):
+    z = _power32(absolute(x) * -_LOG2E32)
+    return fma(z, polynomial(z, _LOG1P32), x if x > np.float32(0.0) else np.float32(0.0))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -553,6 +644,11 @@ def exp(x):
 def exp_nonpositive(x):
     """e to the power x for one float that is at most 0, or but little above: faster than exp."""
     return _exp_nonpositive32(x) if _is_single(x) else _exp_nonpositive64(x)
+
+
+def exp_nearly(x):
+    """The same with a relative error of 1.6e-7 + 8.4e-8 |x|: for sums and probabilities, faster still."""
+    return _exp_nearly32(x) if _is_single(x) else _exp_nonpositive64(x)
 
 
 def expm1(x):
@@ -595,6 +691,21 @@ def normal_cdf(x):
     return _normal_cdf32(x) if _is_single(x) else _normal_cdf64(x)
 
 
+def normal_cdf_and_density(x):
+    """The same probability, and its derivative: faster than one after the other."""
+    return _normal_cdf_and_density32(x) if _is_single(x) else _normal_cdf_and_density64(x)
+
+
+def sigmoid_nearly(x):
+    """1 / (1 + exp(-x)) for one float; near 0 only its absolute error is small."""
+    return _sigmoid_nearly32(x) if _is_single(x) else _sigmoid64(x)
+
+
+def log1pexp_nearly(x):
+    """log(1 + exp(x)) for one float; near 0 only its absolute error is small."""
+    return _log1pexp_nearly32(x) if _is_single(x) else _log1pexp64(x)
+
+
 def _overload(function, single, double):
     """Make ``function`` usable in compiled code: ``single`` for a float32, ``double`` for a float64."""
 
@@ -609,6 +720,7 @@ def _overload(function, single, double):
 
 _overload(exp, _exp32, _exp64)
 _overload(exp_nonpositive, _exp_nonpositive32, _exp_nonpositive64)
+_overload(exp_nearly, _exp_nearly32, _exp_nonpositive64)
 _overload(expm1, _expm1_32, _expm1_64)
 _overload(log, _log32, _log64)
 _overload(log1p, _log1p32, _log1p64)
@@ -617,3 +729,6 @@ _overload(sigmoid, _sigmoid32, _sigmoid64)
 _overload(log1pexp, _log1pexp32, _log1pexp64)
 _overload(erf, _erf32, _erf64)
 _overload(normal_cdf, _normal_cdf32, _normal_cdf64)
+_overload(normal_cdf_and_density, _normal_cdf_and_density32, _normal_cdf_and_density64)
+_overload(sigmoid_nearly, _sigmoid_nearly32, _sigmoid64)
+_overload(log1pexp_nearly, _log1pexp_nearly32, _log1pexp64)
