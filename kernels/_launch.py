@@ -33,6 +33,9 @@ class _Collecting(threading.local):
 
 _thread = _Collecting()
 
+# One item for each `collect` that is under way in any thread: `_quick` looks at its length, at no cost of a lock.
+COLLECTORS: list[None] = []
+
 
 def launch(kernel: Any, *arguments: Any) -> Any:
     """Call a compiled kernel; gives what it returns."""
@@ -62,7 +65,9 @@ def not_in_a_program(why: str) -> None:
 def collect() -> Iterator[list[Launch]]:
     """Put down the launches of this thread instead of making them."""
     before, _thread.launches = _thread.launches, []
+    COLLECTORS.append(None)
     try:
         yield _thread.launches
     finally:
+        COLLECTORS.pop()
         _thread.launches = before

@@ -11,6 +11,7 @@ from numba import types
 from numpy import empty
 
 from .._launch import launch, not_in_a_program
+from .._quick import DTYPES, QuickProduct
 from .._threads import ALONE, pool_for
 from .blocking import PARALLEL, WEIGHT_ROWS
 from .macro import batch_of_products, fused, product
@@ -26,6 +27,10 @@ def matmul(x, y, *, mask=None, out=None):
     ``out`` receives the result and may overlap the operands. Raises TypeError for dtypes other than two times float32
     or float64, ValueError for shapes that do not match.
     """
+    if mask is None:
+        quick = _QUICK.call(x, y, out)
+        if quick is not None:
+            return quick
     try:
         m, k = x.shape
         rows, n = y.shape
@@ -47,6 +52,8 @@ def matmul(x, y, *, mask=None, out=None):
         _run_masked(kernels, pool, x, y, mask, out)
     elif m and n:
         launch(kernels.product, pool, kernels.table, x, y, out)
+        if dtype not in _QUICK.known:
+            _QUICK.learn(x.dtype, kernels.product, ALONE, kernels.table, x, y, out)
     return out
 
 
@@ -283,4 +290,5 @@ class _Direct(functools.partial):
         return self
 
 
-_KERNELS = {dtype: _Kernels(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}
+_KERNELS = {dtype: _Kernels(dtype) for dtype in DTYPES}
+_QUICK = QuickProduct(PARALLEL)

@@ -57,5 +57,9 @@ WEIGHT_ROWS = 8
 PART = 1 << 23
 PARTS = 4
 
+# Products of at most SHORT steps along k take tiles of at most SHORT_SUMS sums: the processor begins with one while it
+# still writes the one before, which takes as long as the products.
+SHORT, SHORT_SUMS = 32, 14
+
 # At most so many multiply-adds are done without a plan, if they are one panel: making it would take as long.
 SMALL = 1 << 18

@@ -134,6 +134,8 @@ class Op:
         return function
 
     def _place(self, rule: Rule) -> Rule:
+        if self.view and not {*self.inputs, RESULT}.isdisjoint(rule.names):
+            raise TypeError(f"the rule of the view op {self.name!r} reads arrays: see dispatch.apply_view")
         known = [*self.slots]
         known += [name for name in rule.names if name not in known]
         self.slots = tuple(known)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.binding import public
-from ..autograd.dispatch import apply, broadcast, op
+from ..autograd.dispatch import apply, apply_view, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
 from .checks import check_values
@@ -69,7 +69,7 @@ class _Index:
         if used > tensor.ndim:
             raise IndexError(f"too many indices for tensor of dimension {tensor.ndim} (got {used})")
         nothing = self.arrays and all(each == ALL or each is Ellipsis for each in self.view)
-        part = tensor if nothing else apply(_slice.op, (tensor,), {"index": self.view})
+        part = tensor if nothing else apply_view(_slice.op, tensor, {"index": self.view})
         for place, shape in self.masks:
             self._check_mask(place, shape, part._array.shape)
         return part
@@ -140,8 +140,9 @@ def _numpy_index(static: Static, arrays: tuple[np.ndarray, ...]) -> tuple[Any, .
 @op(view=True)
 def _slice(x, *, index, out=None):
     """The part of x that ints, slices, None and Ellipsis select."""
-    part = x[_numpy_index(index, ())]
-    return part if type(part) is np.ndarray else x[(*_numpy_index(index, ()), ...)]
+    items = tuple([slice(*item[1:]) if item.__class__ is tuple else item for item in index])
+    part = x[items]
+    return part if type(part) is np.ndarray else x[(*items, ...)]
 
 
 @_slice.vjp()
@@ -159,7 +160,7 @@ def _unslice(x, *, shape, index, out=None):
 
 @_unslice.vjp()
 def _(g, index):
-    return apply(_slice.op, (g,), {"index": index})
+    return apply_view(_slice.op, g, {"index": index})
 
 
 # --- integer arrays: copies --------------------------------------------------------------------------------------
@@ -225,11 +226,28 @@ def _(g, indices, static):
     return apply(_zero_at.op, (g, *indices), {"static": static})
 
 
+def _simple(index: Any) -> Static | None:
+    """What `_Index.view` would be of ints and slices of ints alone, the frequent case; None for anything else."""
+    view = []
+    for item in index if index.__class__ is tuple else (index,):
+        if item.__class__ is int:
+            view.append(item)
+        elif item.__class__ is slice and item.step is None and {item.start.__class__, item.stop.__class__} <= _BOUNDS:
+            view.append(("slice", item.start, item.stop, None))
+        else:
+            return None
+    return tuple(view)
+
+
+_BOUNDS = {int, type(None)}
+
+
 def getitem(self, index):
     """``tensor[index]``: a view for ints, slices, None and ``...``; a copy for integer tensors and masks."""
     try:
-        if index.__class__ is int:  # the frequent case, by the shortest way
-            return apply(_slice.op, (self,), {"index": (index,)})
+        simple = _simple(index)
+        if simple is not None:
+            return apply_view(_slice.op, self, {"index": simple})
         index = _Index(index)
         part = index.viewed(self)
     except IndexError as error:
