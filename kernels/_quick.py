@@ -29,7 +29,6 @@ from numba.extending import intrinsic
 
 from ._jit import inlined, kernel
 from ._launch import COLLECTORS, Launch
-from ._layout import number_bits
 from ._threads import _packed
 from .program import _RETURNED, _RETURNED_NONE, _call, code_of
 from .simd import INDEX, POINTER, set_word, word
@@ -42,7 +41,8 @@ _COUNT, _LEAST = 4, 5  # the number of arguments; the work from which on a call 
 _DTYPE, _CODE = 6, 8  # float32 and float64, and for each of them the machine code of the kernel, or 0
 _READ, _ALIKE = 10, 11  # of maps and reductions: how many arrays are read; whether it is a map
 _POOL, _POOL_SIZE, _TILES = 10, 11, 12  # of a product: the pool without threads; for each dtype its table of tiles
-_WORDS = 14
+_AXES_OF = 14  # of a fused product: for each argument how many axes it has, or 0 for an integer
+_WORDS = 24
 
 # Where an array's header has what (PyArrayObject: the same in all of NumPy 1 and 2, on 64-bit machines), in bytes.
 _TYPE_AT, _DATA_AT, _AXES_AT, _SHAPE_AT, _STRIDES_AT, _DTYPE_AT, _FLAGS_AT = 8, 16, 24, 32, 40, 56, 64
@@ -51,9 +51,8 @@ _C_ORDER, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 _PLAIN = _C_ORDER | _ALIGNED
 _LIST_LENGTH_AT = 16
 
-_MAP_WORDS, _PRODUCT_WORDS = 32, 48  # enough for all arguments, and numbers that `_call` takes
-_MINUS_ONE = number_bits(-1.0)
-_NO_WORDS, _PRODUCT_PADDING = (0,) * _MAP_WORDS, (0,) * (_PRODUCT_WORDS - 35)
+_MAP_WORDS, _PRODUCT_WORDS, _FUSED_WORDS = 32, 48, 64  # enough for all arguments, and numbers that `_call` takes
+_NO_WORDS, _PRODUCT_PADDING = (0,) * _FUSED_WORDS, (0,) * (_PRODUCT_WORDS - 35)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -91,7 +90,7 @@ def _integer(typingctx, x):
 
 @intrinsic
 def _real(typingctx, x):
-    """The bits of a real number of Python's as a float64; those of -1.0 also where an exception has been set."""
+    """The bits of a real number of Python's as a float64."""
 
     def generate(context, builder, signature, values):
         number = _function("PyFloat_AsDouble", ir.DoubleType())(context, builder, signature, values)
@@ -183,6 +182,30 @@ def _new(table, dtype, axes, shape):
 
 
 @inlined
+def _put_array(into, size, item, data):
+    """Write the words of an array before its shape, where zeros are; gives the address behind them."""
+    set_word(into + 16, size)
+    set_word(into + 24, item)
+    set_word(into + 32, data)
+    return into + 40
+
+
+@inlined
+def _put_flat(into, x, dtype):
+    """Write the words of an array whose elements are in order as those of one axis."""
+    into = _put_array(into, _size(x), 4 << dtype, word(x + _DATA_AT))
+    set_word(into, _size(x))
+    set_word(into + 8, 4 << dtype)
+    return into + 16
+
+
+@inlined
+def _busy(table, count):
+    """Whether launches may have to be put down now, or the arguments are not as many as the kernel's."""
+    return word(word(table + 8 * _COLLECTING)) != 0 or count != word(table + 8 * _COUNT)
+
+
+@inlined
 def _none(table):
     """What says that a call is declined."""
     _hold(word(table + 8 * _NONE))
@@ -209,46 +232,36 @@ def _map(table, arguments, count):
 
     A map's have one shape, it takes the bits of reals, and ``out`` may be None; a reduction takes integers.
     """
+    if _busy(table, count):
+        return _none(table)
     first, out = word(arguments), word(arguments + 8 * (count - 1))
-    dtype = _known(table, first)
-    if dtype < 0 or word(word(table + 8 * _COLLECTING)) or count != word(table + 8 * _COUNT):
+    dtype, alike = _known(table, first), word(table + 8 * _ALIKE)
+    if dtype < 0 or _size(first) >= word(table + 8 * _LEAST) or word(table + 8 * (_CODE + dtype)) == 0:
         return _none(table)
-    code, size, alike = word(table + 8 * (_CODE + dtype)), _size(first), word(table + 8 * _ALIKE)
-    if code == 0 or size >= word(table + 8 * _LEAST):
-        return _none(table)
-    new = out == word(table + 8 * _NONE)
-    read = word(table + 8 * _READ)
     words = _packed(_NO_WORDS)
     into = words
-    for i in range(count):
+    for i in range(word(table + 8 * _READ)):
         x = word(arguments + 8 * i)
-        if read <= i < count - 1:
-            number = _real(x) if alike else _integer(x)
-            if number == (_MINUS_ONE if alike else -1) and _failed():
-                return 0
-            set_word(into, number)
-            into += 8
-            continue
-        if i == count - 1:
-            if new and alike:
-                out = x = _new(table, dtype, _axes(first), word(first + _SHAPE_AT))
-                if x == 0:
-                    return x
-            elif _known(table, x) != dtype or not _has(x, _PLAIN | _WRITEABLE):
-                return _none(table)
-        elif _known(table, x) != dtype or not _has(x, _PLAIN):
+        if _known(table, x) != dtype or not _has(x, _PLAIN) or (alike and not _alike(first, x)):
             return _none(table)
-        if alike and not _alike(first, x):
-            return _none(table)
-        set_word(into + 16, _size(x))
-        set_word(into + 24, 4 << dtype)
-        set_word(into + 32, word(x + _DATA_AT))
-        set_word(into + 40, _size(x))
-        set_word(into + 48, 4 << dtype)
-        into += 56
-    if not new:
+        into = _put_flat(into, x, dtype)
+    for i in range(word(table + 8 * _READ), count - 1):
+        x = word(arguments + 8 * i)
+        number = _real(x) if alike else _integer(x)
+        if _failed():
+            return 0
+        set_word(into, number)
+        into += 8
+    if alike and out == word(table + 8 * _NONE):
+        out = _new(table, dtype, _axes(first), word(first + _SHAPE_AT))
+        if out == 0:
+            return out
+    elif _known(table, out) != dtype or not _has(out, _PLAIN | _WRITEABLE) or (alike and not _alike(first, out)):
+        return _none(table)
+    else:
         _hold(out)
-    return _finish(code, words, _MAP_WORDS, out)
+    _put_flat(into, out, dtype)
+    return _finish(word(table + 8 * (_CODE + dtype)), words, _MAP_WORDS, out)
 
 
 @inlined
@@ -262,11 +275,11 @@ def _matrix(x, dtype):
 @inlined
 def _product(table, arguments, count):
     """The kernel(pool, tiles, x, y, out) of the product of two matrices; ``out`` may be None."""
-    if count != word(table + 8 * _COUNT):
+    if _busy(table, count):
         return _none(table)
     x, y, out = word(arguments), word(arguments + 8), word(arguments + 16)
     dtype = _known(table, x)
-    if dtype < 0 or _known(table, y) != dtype or word(word(table + 8 * _COLLECTING)):
+    if dtype < 0 or _known(table, y) != dtype:
         return _none(table)
     code = word(table + 8 * (_CODE + dtype))
     if code == 0 or _axes(x) != 2 or _axes(y) != 2 or _length(x, 1) != _length(y, 0):
@@ -293,6 +306,40 @@ def _product(table, arguments, count):
     tiles = word(table + 8 * (_TILES + dtype))
     words = (*pool, tiles, *_matrix(x, dtype), *_matrix(y, dtype), *_matrix(out, dtype), *_PRODUCT_PADDING)
     return _finish(code, _packed(words), _PRODUCT_WORDS, out)
+
+
+@inlined
+def _fused(table, arguments, count):
+    """The kernel(pool, tiles, *arguments) of fused products, of arrays whose lengths the caller has checked."""
+    if _busy(table, count):
+        return _none(table)
+    dtype = -1
+    words = _packed(_NO_WORDS)
+    into = words + 8 * 8
+    for i in range(count):
+        x, axes = word(arguments + 8 * i), word(table + 8 * (_AXES_OF + i))
+        if axes == 0:
+            set_word(into, _integer(x))
+            into += 8
+            continue
+        known = _known(table, x)
+        if known < 0 or _axes(x) != axes or (dtype >= 0 and known != dtype):
+            return _none(table)
+        dtype = known
+        into = _put_array(into, _size(x), 4 << dtype, word(x + _DATA_AT))
+        for axis in range(axes):
+            set_word(into + 8 * axis, _length(x, axis))
+            set_word(into + 8 * (axes + axis), word(word(x + _STRIDES_AT) + 8 * axis))
+        into += 16 * axes
+    code = word(table + 8 * (_CODE + dtype))
+    if code == 0:
+        return _none(table)
+    into = _put_array(words, word(table + 8 * _POOL_SIZE), 8, word(table + 8 * _POOL))
+    set_word(into, word(table + 8 * _POOL_SIZE))
+    set_word(into + 8, 8)
+    set_word(into + 16, word(table + 8 * (_TILES + dtype)))
+    _hold(word(arguments))
+    return _finish(code, words, _FUSED_WORDS, word(arguments))
 
 
 @intrinsic
@@ -322,7 +369,7 @@ def _entry(typingctx, function):
 
 @kernel
 def _addresses():
-    return _entry(_map), _entry(_product)
+    return _entry(_map), _entry(_product), _entry(_fused)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -369,7 +416,7 @@ def _possible() -> bool:
     )
 
 
-_MAP, _PRODUCT = 0, 1
+_MAP, _PRODUCT, _FUSED = 0, 1, 2
 
 
 @functools.cache
@@ -437,16 +484,26 @@ def _quick_loop(read: int, numbers: int, least: int, alike: bool) -> Quick:
     return quick
 
 
-class QuickProduct(Quick):
-    """``call(x, y, out)`` of the kernel of products, for less than ``least`` multiply-adds."""
-
+class _QuickProduct(Quick):
     __slots__ = ()
-
-    def __init__(self, least: int):
-        super().__init__(_PRODUCT, 3, least)
 
     def learn(self, dtype: np.dtype, kernel: Any, *arguments: Any) -> None:
         """As `Quick.learn`; of the arguments it keeps the pool, which is to be without threads, and the tiles."""
         pool, tiles = arguments[:2]
         self._table[[_POOL, _POOL_SIZE, _TILES + DTYPES.index(dtype)]] = pool.ctypes.data, pool.size, tiles
         super().learn(dtype, kernel, *arguments)
+
+
+def quick_product(least: int) -> Quick:
+    """``call(x, y, out)`` of a kernel(pool, tiles, x, y, out), for products of less than ``least`` multiply-adds."""
+    return _QuickProduct(_PRODUCT, 3, least)
+
+
+def quick_fused_product(*axes: int) -> Quick:
+    """``call(*arguments)`` of a kernel(pool, tiles, *arguments), integers (0 axes) and arrays of so many ``axes``.
+
+    The caller answers for their lengths, and for those that are written being writeable.
+    """
+    quick = _QuickProduct(_FUSED, len(axes), 0)
+    quick._table[_AXES_OF : _AXES_OF + len(axes)] = axes
+    return quick

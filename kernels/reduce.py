@@ -32,7 +32,7 @@ def mean(x, dim=None, keepdim=False, *, out=None):
     """The mean over the axes ``dim``: NaN where there is nothing. x: (*) float -> (*) without dim."""
     if x.dtype.kind != "f":
         raise TypeError(f"mean(): expected a floating point array, got {x.dtype}; convert it first")
-    return _reduce(_SUM, x, dim, keepdim, out, parameter=float(_plan(x.shape, dim, keepdim).count))
+    return _reduce(_SUM, x, dim, keepdim, out, parameter=number_bits(float(_plan(x.shape, dim, keepdim).count)))
 
 
 def amax(x, dim=None, keepdim=False, *, out=None):
@@ -50,7 +50,7 @@ def amin(x, dim=None, keepdim=False, *, out=None):
         _refuse_empty("amin", x, dim, RuntimeError)
     if x.dtype.kind != "f":
         return _by_numpy(np.min, x, dim, keepdim, out, x.dtype)
-    return _reduce(_EXTREME, x, dim, keepdim, out, parameter=-1.0, partial=-1.0)
+    return _reduce(_EXTREME, x, dim, keepdim, out, parameter=_MINUS_ONE, partial=_MINUS_ONE)
 
 
 def argmax(x, dim=None, keepdim=False, *, out=None):
@@ -58,7 +58,7 @@ def argmax(x, dim=None, keepdim=False, *, out=None):
 
     x: (*) -> (*) int64 without dim.
     """
-    return _arg("argmax", np.argmax, 1.0, x, dim, keepdim, out)
+    return _arg("argmax", np.argmax, _ONE, x, dim, keepdim, out)
 
 
 def argmin(x, dim=None, keepdim=False, *, out=None):
@@ -66,7 +66,7 @@ def argmin(x, dim=None, keepdim=False, *, out=None):
 
     x: (*) -> (*) int64 without dim.
     """
-    return _arg("argmin", np.argmin, -1.0, x, dim, keepdim, out)
+    return _arg("argmin", np.argmin, _MINUS_ONE, x, dim, keepdim, out)
 
 
 def _arg(name, numpy_function, sign, x, dim, keepdim, out):
@@ -137,29 +137,31 @@ class _Reduction:
         self.quick = quick_reduction(4, _SMALL)
 
 
-def _reduce(reduction, x, dim, keepdim, out, *, parameter=1.0, partial=1.0, dtype=None):
-    """Run a reduction with ``parameter``.
+_ONE, _MINUS_ONE = number_bits(1.0), number_bits(-1.0)
+
+
+def _reduce(reduction, x, dim, keepdim, out, *, parameter=_ONE, partial=_ONE, dtype=None):
+    """Run a reduction with the bits of a parameter.
 
     Where the axes are not adjacent, runs of adjacent ones are reduced first, with the parameter ``partial``.
     """
-    plan = _plan(x.shape, dim, keepdim)
-    sizes, bits = plan.last, number_bits(parameter)
-    small = out is None and dtype is None and not plan.before
+    before, (outer, reduced, inner), shape, _ = _plan(x.shape, dim, keepdim)
+    small = out is None and dtype is None and not before
     if small:
-        quick = reduction.quick.call(x, *sizes, bits, empty(plan.shape, x.dtype))
+        quick = reduction.quick.call(x, outer, reduced, inner, parameter, empty(shape, x.dtype))
         if quick is not None:
             return quick
     flat = plain(x).ravel()
-    for before in plan.before:
-        stage = empty(before[0] * before[2], flat.dtype)
-        reduction.kernel(flat, *before, number_bits(partial), stage)
+    for sizes in before:
+        stage = empty(sizes[0] * sizes[2], flat.dtype)
+        reduction.kernel(flat, *sizes, partial, stage)
         flat = stage
     if dtype is None:
         dtype = flat.dtype
-    result = empty(plan.shape, dtype) if out is None else destination(out, plan.shape, dtype)
-    reduction.kernel(flat, *sizes, bits, result.ravel())
+    result = empty(shape, dtype) if out is None else destination(out, shape, dtype)
+    reduction.kernel(flat, outer, reduced, inner, parameter, result.ravel())
     if small and dtype not in reduction.quick.known:
-        reduction.quick.learn(dtype, reduction.kernel, flat, *sizes, bits, result.ravel())
+        reduction.quick.learn(dtype, reduction.kernel, flat, outer, reduced, inner, parameter, result.ravel())
     return result if out is None else deliver(result, out)
 
 

@@ -11,7 +11,7 @@ from numba import types
 from numpy import empty
 
 from .._launch import launch, not_in_a_program
-from .._quick import DTYPES, QuickProduct
+from .._quick import DTYPES, quick_fused_product, quick_product
 from .._threads import ALONE, pool_for
 from .blocking import PARALLEL, WEIGHT_ROWS
 from .macro import batch_of_products, fused, product
@@ -85,7 +85,7 @@ def linear(x, w, b=None, *, activation=None, out=None):
         _check_out("out", out, (m, n), x)
     if m and n:
         pool = pool_for(max(m, WEIGHT_ROWS) * k * n, PARALLEL)
-        launch(kernels.fused, pool, kernels.table, TURNED_Y, x, w, out, b, gate, kernels.no_mask, kernels.empty)
+        _launch_fused(kernels, pool, TURNED_Y, x, w, out, b, gate, kernels.no_mask, kernels.empty)
     return out
 
 
@@ -118,7 +118,7 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
     if out.size or sums.size:
         pool = pool_for(m * max(rows, WEIGHT_ROWS) * n, PARALLEL)
         none = kernels.empty
-        launch(kernels.fused, pool, kernels.table, TURNED_X, g, x, out, none, NO_GATE, kernels.no_mask, sums)
+        _launch_fused(kernels, pool, TURNED_X, g, x, out, none, NO_GATE, kernels.no_mask, sums)
     return out if bias_out is None else (out, bias_out)
 
 
@@ -172,7 +172,16 @@ def _run_masked(kernels, pool, x, y, mask, out):
             f"got {mask.shape} and {mask.dtype}"
         )
     if out.size:
-        launch(kernels.fused, pool, kernels.table, 0, x, y, out, kernels.empty, MASK, mask, kernels.empty)
+        _launch_fused(kernels, pool, 0, x, y, out, kernels.empty, MASK, mask, kernels.empty)
+
+
+def _launch_fused(kernels, pool, *arguments):
+    if pool is ALONE and _QUICK_FUSED.call(*arguments) is not None:
+        return
+    launch(kernels.fused, pool, kernels.table, *arguments)
+    dtype = kernels.empty.dtype
+    if dtype not in _QUICK_FUSED.known:
+        _QUICK_FUSED.learn(dtype, kernels.fused, ALONE, kernels.table, *arguments)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -291,4 +300,5 @@ class _Direct(functools.partial):
 
 
 _KERNELS = {dtype: _Kernels(dtype) for dtype in DTYPES}
-_QUICK = QuickProduct(PARALLEL)
+_QUICK = quick_product(PARALLEL)
+_QUICK_FUSED = quick_fused_product(0, 2, 2, 2, 1, 0, 2, 1)

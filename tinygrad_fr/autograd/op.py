@@ -287,7 +287,7 @@ class Plan:
         # save(arrays, result, kept, params) -> the slots of the op, None where one is not wanted; written out as one
         # expression, as it is called at every recorded call
         values = ", ".join(_source(op, name, needs) if name in wanted else "None" for name in op.slots)
-        self.save: Callable[..., list[Any]] = eval(f"lambda arrays, result, kept, params: [{values}]")
+        self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, result, kept, params: ({values},)")
 
 
 def _source(op: Op, name: str, needs: tuple[bool, ...]) -> str:

@@ -140,9 +140,9 @@ def _numpy_index(static: Static, arrays: tuple[np.ndarray, ...]) -> tuple[Any, .
 @op(view=True)
 def _slice(x, *, index, out=None):
     """The part of x that ints, slices, None and Ellipsis select."""
-    items = tuple([slice(*item[1:]) if item.__class__ is tuple else item for item in index])
+    items = tuple([slice(item[1], item[2], item[3]) if item.__class__ is tuple else item for item in index])
     part = x[items]
-    return part if type(part) is np.ndarray else x[(*items, ...)]
+    return part if part.__class__ is np.ndarray else x[(*items, ...)]
 
 
 @_slice.vjp()
@@ -230,16 +230,20 @@ def _simple(index: Any) -> Static | None:
     """What `_Index.view` would be of ints and slices of ints alone, the frequent case; None for anything else."""
     view = []
     for item in index if index.__class__ is tuple else (index,):
-        if item.__class__ is int:
+        if item.__class__ is slice:
+            start, stop = item.start, item.stop
+            if not (
+                item.step is None
+                and (start is None or start.__class__ is int)
+                and (stop is None or stop.__class__ is int)
+            ):
+                return None
+            view.append(("slice", start, stop, None))
+        elif item.__class__ is int:
             view.append(item)
-        elif item.__class__ is slice and item.step is None and {item.start.__class__, item.stop.__class__} <= _BOUNDS:
-            view.append(("slice", item.start, item.stop, None))
         else:
             return None
     return tuple(view)
-
-
-_BOUNDS = {int, type(None)}
 
 
 def getitem(self, index):

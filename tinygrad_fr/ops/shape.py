@@ -79,6 +79,11 @@ def _resolve(shape, tensor):
 
 def _new_sizes(shape, tensor):
     """`sizes` for a new shape; NumPy would take any negative size for -1."""
+    for size in shape:
+        if size.__class__ is not int or size < -1:
+            break
+    else:
+        return shape
     shape = sizes(shape)
     return _resolve(shape, tensor) if shape and builtins.min(shape) < -1 else shape
 
