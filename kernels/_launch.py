@@ -5,6 +5,7 @@ A wrapper calls its compiled function through `launch`, or `checked` where the f
 that it does with their contents.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +34,18 @@ class _Collecting(threading.local):
 
 _thread = _Collecting()
 
-# One item for each `collect` that is under way in any thread: `_quick` looks at its length, at no cost of a lock.
+# One item for each `collect` that is under way in any thread: `_quick` looks at its length, which takes no lock.
 COLLECTORS: list[None] = []
+
+
+def _forget() -> None:
+    """In a forked child, which has only the thread that forked: the others no longer collect."""
+    if _thread.launches is None:
+        COLLECTORS.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def launch(kernel: Any, *arguments: Any) -> Any:

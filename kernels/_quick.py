@@ -29,11 +29,12 @@ from numba.extending import intrinsic
 
 from ._jit import inlined, kernel
 from ._launch import COLLECTORS, Launch
+from ._layout import FLOAT32, FLOAT64
 from ._threads import _packed
 from .program import _RETURNED, _RETURNED_NONE, _call, code_of
 from .simd import INDEX, POINTER, set_word, word
 
-DTYPES = np.dtype(np.float32), np.dtype(np.float64)
+DTYPES = FLOAT32, FLOAT64
 
 # The words of a table: what has to be recognised, what is called, and numbers.
 _COLLECTING, _ARRAY, _NONE, _NEW = range(4)  # the number of collectors; ndarray; None; PyArray_NewFromDescr
@@ -372,6 +373,9 @@ def _addresses():
     return _entry(_map), _entry(_product), _entry(_fused)
 
 
+_MAP, _PRODUCT, _FUSED = range(3)  # the places of the entries
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # In Python.
 
@@ -391,7 +395,7 @@ _FASTCALL = 0x0080  # METH_FASTCALL: the arguments come as an array of objects
 
 
 def _decline(*arguments: Any) -> None:
-    """The quick function of a Python or a machine that the others were not made for."""
+    """The quick function where there is none as yet, and on a Python that the others were not made for."""
 
 
 @functools.cache
@@ -401,26 +405,24 @@ def _possible() -> bool:
         return False
     if not getattr(sys, "_is_gil_enabled", lambda: True)() or not ctypes.pythonapi:
         return False
-    x = np.zeros((2, 3, 4), DTYPES[0])[:, ::2]
-    header = np.ctypeslib.as_array((ctypes.c_int64 * 9).from_address(id(x))).tolist()
+    x = np.zeros((2, 3, 4), FLOAT32)[:, ::2]
+    header = list((ctypes.c_int64 * 9).from_address(id(x)))
     lengths = (ctypes.c_int64 * 3).from_address(header[_SHAPE_AT // 8])
     steps = (ctypes.c_int64 * 3).from_address(header[_STRIDES_AT // 8])
     return (
         header[_TYPE_AT // 8] == id(np.ndarray)
         and header[_DATA_AT // 8] == x.ctypes.data
         and header[_AXES_AT // 8] & _INT == x.ndim
-        and header[_DTYPE_AT // 8] == id(x.dtype) == id(DTYPES[0])
+        and header[_DTYPE_AT // 8] == id(x.dtype) == id(FLOAT32)
         and header[_FLAGS_AT // 8] & _INT == _ALIGNED | _WRITEABLE
         and (tuple(lengths), tuple(steps)) == (x.shape, x.strides)
         and ctypes.c_int64.from_address(id([1, 2, 3]) + _LIST_LENGTH_AT).value == 3
     )
 
 
-_MAP, _PRODUCT, _FUSED = 0, 1, 2
-
-
 @functools.cache
-def _definitions() -> tuple[Any, ...]:
+def _definitions() -> tuple[_Definition, ...]:
+    """How Python calls the entries; it reads them again whenever it calls."""
     return tuple(_Definition(b"quick", address, _FASTCALL, None) for address in _addresses())
 
 

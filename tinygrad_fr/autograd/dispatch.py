@@ -20,7 +20,7 @@ from .views import enter
 def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Call ``op`` on tensors (or constants: numbers, None) with static ``params``; gives the resulting Tensor."""
     if op.view:
-        return apply_view(op, *inputs, params)
+        return apply_view(op, inputs[0], params)
     if op.kind:
         inputs = prepare(op, inputs)
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
@@ -95,6 +95,8 @@ def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node
             return None
     plan = op._plans.get(needs) or op.plan(needs)
     saved = plan.save(arrays, result, kept, params)
+    if not plan.counted:
+        return Node(op, parents, saved, (), 0, result.shape)
     counters, version = [], 0
     for i in plan.inputs:
         if isinstance(inputs[i], Tensor):

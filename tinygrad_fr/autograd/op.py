@@ -266,7 +266,7 @@ def _alias(tensor: Tensor) -> Tensor:
 class Plan:
     """What a call saves for one choice of inputs that want a gradient."""
 
-    __slots__ = ("inputs", "result", "save")
+    __slots__ = ("counted", "inputs", "result", "save")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]):
         wanted: set[str] = set()
@@ -284,6 +284,7 @@ class Plan:
             wanted.update(op.params)
         self.inputs = tuple(i for i in range(len(needs)) if op.inputs[min(i, len(op.inputs) - 1)] in wanted)
         self.result = RESULT in wanted
+        self.counted = self.result or bool(self.inputs)  # whether an array is saved, which must then stay as it is
         # save(arrays, result, kept, params) -> the slots of the op, None where one is not wanted; written out as one
         # expression, as it is called at every recorded call
         values = ", ".join(_source(op, name, needs) if name in wanted else "None" for name in op.slots)

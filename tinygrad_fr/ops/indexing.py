@@ -1,5 +1,6 @@
 """Reading and writing parts of a tensor: slices, integer arrays, masks; gather, where, masked_fill."""
 
+import functools
 import operator
 from typing import Any
 
@@ -134,13 +135,19 @@ def _numpy_index(static: Static, arrays: tuple[np.ndarray, ...]) -> tuple[Any, .
     )
 
 
+@functools.lru_cache(maxsize=1024)
+def _numpy_view(static: Static) -> tuple[Any, ...]:
+    """`_numpy_index` without arrays; programs ask for the same parts again and again."""
+    return _numpy_index(static, ())
+
+
 # --- slices: views -----------------------------------------------------------------------------------------------
 
 
 @op(view=True)
 def _slice(x, *, index, out=None):
     """The part of x that ints, slices, None and Ellipsis select."""
-    items = tuple([slice(item[1], item[2], item[3]) if item.__class__ is tuple else item for item in index])
+    items = _numpy_view(index)
     part = x[items]
     return part if part.__class__ is np.ndarray else x[(*items, ...)]
 

@@ -129,10 +129,10 @@ def reshape_as(self, other):
 @public
 def flatten(input, start_dim=0, end_dim=-1):
     """Merge the axes start_dim ... end_dim into one.  (N, C, H, W) -> (N, C*H*W) for start_dim=1."""
-    first, last = canonical_dim(start_dim, input.ndim), canonical_dim(end_dim, input.ndim)
+    shape = input._array.shape
+    first, last = canonical_dim(start_dim, len(shape)), canonical_dim(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    shape = input._array.shape
     merged = math.prod(shape[first : last + 1])
     return input.reshape((*shape[:first], merged, *shape[last + 1 :]))
 
@@ -183,8 +183,9 @@ def permute(input, *dims):
 @public
 def transpose(input, dim0, dim1):
     """Two axes exchanged, a view."""
-    dims = list(range(input.ndim))
-    dim0, dim1 = canonical_dim(dim0, input.ndim), canonical_dim(dim1, input.ndim)
+    ndim = input._array.ndim
+    dims = list(range(ndim))
+    dim0, dim1 = canonical_dim(dim0, ndim), canonical_dim(dim1, ndim)
     if dims:
         dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
     return apply_view(_permute.op, input, {"dims": tuple(dims)})
@@ -199,7 +200,7 @@ def t(input):
 
 
 def _reversed(tensor):
-    return apply_view(_permute.op, tensor, {"dims": tuple(range(tensor.ndim - 1, -1, -1))})
+    return apply_view(_permute.op, tensor, {"dims": tuple(range(tensor._array.ndim - 1, -1, -1))})
 
 
 Tensor.T = property(_reversed, doc="The axes in reverse order.")  # type: ignore
@@ -237,8 +238,8 @@ def squeeze(input, dim=None):
 @public
 def unsqueeze(input, dim):
     """With an axis of size 1 put in at ``dim``; a view."""
-    dim = canonical_dim(dim, input.ndim + 1)
     shape = input._array.shape
+    dim = canonical_dim(dim, len(shape) + 1)
     return apply_view(_unsqueeze.op, input, {"shape": (*shape[:dim], 1, *shape[dim:]), "dim": dim})
 
 
