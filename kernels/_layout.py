@@ -148,8 +148,7 @@ def map_two(loop, x, y, names, out, parameters=()):
 
 def _launch_alone(loop, dtype, *arguments):
     launch(loop.alone, *arguments)
-    if dtype not in loop.quick.known:
-        loop.quick.learn(dtype, loop.alone, *arguments)
+    loop.quick.learn(dtype, loop.alone, *arguments)
 
 
 def number_bits(number):

@@ -42,7 +42,7 @@ _COUNT, _LEAST = 4, 5  # the number of arguments; the work from which on a call 
 _DTYPE, _CODE = 6, 8  # float32 and float64, and for each of them the machine code of the kernel, or 0
 _READ, _ALIKE = 10, 11  # of maps and reductions: how many arrays are read; whether it is a map
 _POOL, _POOL_SIZE, _TILES = 10, 11, 12  # of a product: the pool without threads; for each dtype its table of tiles
-_AXES_OF = 14  # of a fused product: for each argument how many axes it has, or 0 for an integer
+_AXES_OF = 10  # of long calls: for each argument how many axes it has, or 0 for an integer
 _WORDS = 24
 
 # Where an array's header has what (PyArrayObject: the same in all of NumPy 1 and 2, on 64-bit machines), in bytes.
@@ -52,8 +52,8 @@ _C_ORDER, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 _PLAIN = _C_ORDER | _ALIGNED
 _LIST_LENGTH_AT = 16
 
-_MAP_WORDS, _PRODUCT_WORDS, _FUSED_WORDS = 32, 48, 64  # enough for all arguments, and numbers that `_call` takes
-_NO_WORDS, _PRODUCT_PADDING = (0,) * _FUSED_WORDS, (0,) * (_PRODUCT_WORDS - 35)
+_MAP_WORDS, _PRODUCT_WORDS, _LONG_WORDS = 32, 48, 64  # enough for all arguments, and numbers that `_call` takes
+_NO_WORDS, _PRODUCT_PADDING = (0,) * _LONG_WORDS, (0,) * (_PRODUCT_WORDS - 35)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -104,6 +104,18 @@ def _real(typingctx, x):
 def _failed(typingctx):
     """Not 0 where an exception has been set."""
     return types.intp(), _function("PyErr_Occurred", INDEX)
+
+
+@intrinsic
+def _release(typingctx):
+    """Give the interpreter lock to other threads; gives what `_acquire` needs."""
+    return types.intp(), _function("PyEval_SaveThread", INDEX)
+
+
+@intrinsic
+def _acquire(typingctx, state):
+    """Wait for the interpreter lock."""
+    return types.void(types.intp), _function("PyEval_RestoreThread", ir.VoidType())
 
 
 @intrinsic
@@ -310,17 +322,26 @@ def _product(table, arguments, count):
 
 
 @inlined
-def _fused(table, arguments, count):
-    """The kernel(pool, tiles, *arguments) of fused products, of arrays whose lengths the caller has checked."""
+def _long(table, arguments, count):
+    """A kernel(pool, tiles, *arguments), of integers and of arrays that the caller has checked but for their kind.
+
+    It may take its time: other threads may run Python meanwhile.
+    """
     if _busy(table, count):
         return _none(table)
-    dtype = -1
     words = _packed(_NO_WORDS)
-    into = words + 8 * 8
-    for i in range(count):
+    pool = word(arguments)
+    into = _put_array(words, _size(pool), 8, word(pool + _DATA_AT))
+    set_word(into, _size(pool))
+    set_word(into + 8, 8)
+    into += 16
+    dtype = -1
+    for i in range(1, count):
         x, axes = word(arguments + 8 * i), word(table + 8 * (_AXES_OF + i))
         if axes == 0:
             set_word(into, _integer(x))
+            if _failed():
+                return 0
             into += 8
             continue
         known = _known(table, x)
@@ -335,12 +356,13 @@ def _fused(table, arguments, count):
     code = word(table + 8 * (_CODE + dtype))
     if code == 0:
         return _none(table)
-    into = _put_array(words, word(table + 8 * _POOL_SIZE), 8, word(table + 8 * _POOL))
-    set_word(into, word(table + 8 * _POOL_SIZE))
-    set_word(into + 8, 8)
-    set_word(into + 16, word(table + 8 * (_TILES + dtype)))
-    _hold(word(arguments))
-    return _finish(code, words, _FUSED_WORDS, word(arguments))
+    state = _release()
+    answer = _call(code, words, _LONG_WORDS, _packed((0,)))
+    _acquire(state)
+    if answer not in (_RETURNED, _RETURNED_NONE):
+        return _out_of_memory()
+    _hold(pool)
+    return pool
 
 
 @intrinsic
@@ -370,10 +392,10 @@ def _entry(typingctx, function):
 
 @kernel
 def _addresses():
-    return _entry(_map), _entry(_product), _entry(_fused)
+    return _entry(_map), _entry(_product), _entry(_long)
 
 
-_MAP, _PRODUCT, _FUSED = range(3)  # the places of the entries
+_MAP, _PRODUCT, _LONG = range(3)  # the places of the entries
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -453,10 +475,11 @@ class Quick:
         self._table[[_COUNT, _LEAST]] = count, least
 
     def learn(self, dtype: np.dtype, kernel: Any, *arguments: Any) -> None:
-        """Let calls with arrays of ``dtype`` run the kernel that these arguments would run."""
-        self.known.add(dtype)
-        if not _possible():
-            return
+        """Let calls with arrays of ``dtype`` run the kernel that these arguments would run, unless they do already."""
+        if dtype not in self.known and _possible():
+            self._learn(dtype, kernel, arguments)
+
+    def _learn(self, dtype: np.dtype, kernel: Any, arguments: tuple[Any, ...]) -> None:
         table = self._table
         table[[_COLLECTING, _ARRAY, _NONE, _NEW]] = (
             id(COLLECTORS) + _LIST_LENGTH_AT,
@@ -468,6 +491,7 @@ class Quick:
         table[_CODE + DTYPES.index(dtype)] = code_of(Launch(kernel, arguments, None))
         if self.call is _decline:
             self.call = _bind(ctypes.byref(_definitions()[self._function]), table, None)
+        self.known.add(dtype)
 
 
 def quick_map(arrays: int, parameters: int, least: int) -> Quick:
@@ -489,11 +513,10 @@ def _quick_loop(read: int, numbers: int, least: int, alike: bool) -> Quick:
 class _QuickProduct(Quick):
     __slots__ = ()
 
-    def learn(self, dtype: np.dtype, kernel: Any, *arguments: Any) -> None:
-        """As `Quick.learn`; of the arguments it keeps the pool, which is to be without threads, and the tiles."""
-        pool, tiles = arguments[:2]
+    def _learn(self, dtype: np.dtype, kernel: Any, arguments: tuple[Any, ...]) -> None:
+        pool, tiles = arguments[:2]  # every call has these: a pool without threads, and the tiles of the dtype
         self._table[[_POOL, _POOL_SIZE, _TILES + DTYPES.index(dtype)]] = pool.ctypes.data, pool.size, tiles
-        super().learn(dtype, kernel, *arguments)
+        super()._learn(dtype, kernel, arguments)
 
 
 def quick_product(least: int) -> Quick:
@@ -501,11 +524,12 @@ def quick_product(least: int) -> Quick:
     return _QuickProduct(_PRODUCT, 3, least)
 
 
-def quick_fused_product(*axes: int) -> Quick:
-    """``call(*arguments)`` of a kernel(pool, tiles, *arguments), integers (0 axes) and arrays of so many ``axes``.
+def quick_long(*axes: int) -> Quick:
+    """``call(pool, tiles, *arguments)`` of a kernel that may take its time; gives anything but None where it is called.
 
-    The caller answers for their lengths, and for those that are written being writeable.
+    All but the pool are integers (0 axes) or arrays of so many axes, whose lengths the caller answers for, and for
+    those that are written being writeable.
     """
-    quick = _QuickProduct(_FUSED, len(axes), 0)
-    quick._table[_AXES_OF : _AXES_OF + len(axes)] = axes
+    quick = Quick(_LONG, 2 + len(axes), 0)
+    quick._table[_AXES_OF : _AXES_OF + 2 + len(axes)] = 1, 0, *axes
     return quick

@@ -160,7 +160,7 @@ def _reduce(reduction, x, dim, keepdim, out, *, parameter=_ONE, partial=_ONE, dt
         dtype = flat.dtype
     result = empty(shape, dtype) if out is None else destination(out, shape, dtype)
     reduction.kernel(flat, outer, reduced, inner, parameter, result.ravel())
-    if small and dtype not in reduction.quick.known:
+    if small:
         reduction.quick.learn(dtype, reduction.kernel, flat, outer, reduced, inner, parameter, result.ravel())
     return result if out is None else deliver(result, out)
 

@@ -11,7 +11,7 @@ from numba import types
 from numpy import empty
 
 from .._launch import launch, not_in_a_program
-from .._quick import DTYPES, quick_fused_product, quick_product
+from .._quick import DTYPES, quick_long, quick_product
 from .._threads import ALONE, pool_for
 from .blocking import PARALLEL, WEIGHT_ROWS
 from .macro import batch_of_products, fused, product
@@ -51,9 +51,9 @@ def matmul(x, y, *, mask=None, out=None):
     if mask is not None:
         _run_masked(kernels, pool, x, y, mask, out)
     elif m and n:
-        launch(kernels.product, pool, kernels.table, x, y, out)
-        if dtype not in _QUICK.known:
-            _QUICK.learn(x.dtype, kernels.product, ALONE, kernels.table, x, y, out)
+        _launch(_QUICK_LARGE, kernels.product, pool, kernels.table, x, y, out)
+        if work < PARALLEL:
+            _QUICK.learn(dtype, kernels.product, ALONE, kernels.table, x, y, out)
     return out
 
 
@@ -176,12 +176,14 @@ def _run_masked(kernels, pool, x, y, mask, out):
 
 
 def _launch_fused(kernels, pool, *arguments):
-    if pool is ALONE and _QUICK_FUSED.call(*arguments) is not None:
-        return
-    launch(kernels.fused, pool, kernels.table, *arguments)
-    dtype = kernels.empty.dtype
-    if dtype not in _QUICK_FUSED.known:
-        _QUICK_FUSED.learn(dtype, kernels.fused, ALONE, kernels.table, *arguments)
+    _launch(_QUICK_FUSED, kernels.fused, pool, kernels.table, *arguments)
+
+
+def _launch(quick, kernel, *arguments):
+    """`launch`, by the shorter way where it is known."""
+    if quick.call(*arguments) is None:
+        launch(kernel, *arguments)
+        quick.learn(arguments[-1].dtype, kernel, *arguments)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -301,4 +303,4 @@ class _Direct(functools.partial):
 
 _KERNELS = {dtype: _Kernels(dtype) for dtype in DTYPES}
 _QUICK = quick_product(PARALLEL)
-_QUICK_FUSED = quick_fused_product(0, 2, 2, 2, 1, 0, 2, 1)
+_QUICK_LARGE, _QUICK_FUSED = quick_long(2, 2, 2), quick_long(0, 2, 2, 2, 1, 0, 2, 1)

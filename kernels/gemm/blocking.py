@@ -61,5 +61,6 @@ PARTS = 4
 # still writes the one before, which takes as long as the products.
 SHORT, SHORT_SUMS = 32, 14
 
-# At most so many multiply-adds are done without a plan, if they are one panel: making it would take as long.
+# At most so many multiply-adds are done without a plan, if they are one panel: making it would take as long. So is
+# every product of one thread that is shallow, or whose y has at most SPLIT bytes and stays in the first-level cache.
 SMALL = 1 << 18

@@ -20,6 +20,7 @@ from .blocking import (
     DOT_ROWS,
     DOTS,
     FEW_ROWS,
+    KC,
     LARGE,
     MOST_ROWS,
     MR,
@@ -29,6 +30,7 @@ from .blocking import (
     SHORT,
     SHORT_SUMS,
     SMALL,
+    SPLIT,
     WIDE,
 )
 from .micro import DOT_SLOT, DOTS_SLOT, MASK, NO_GATE, ZEROS_SLOT, tile_slot
@@ -287,23 +289,23 @@ def _clear(p):
 
 
 @merged
-def _widest_panel(p, vectors):
+def _widest_panel(p, vectors, threads):
     """Of how many vectors at most the panels of a product are that is done without a plan; 0 if it is not."""
     work = p.m * p.k * p.n
-    if p.k <= SHORT and work < PARALLEL:
+    if (p.k <= SHORT or (p.k * p.n * p.size <= SPLIT and p.k <= KC)) and (work < PARALLEL or threads < 2):
         return WIDE if p.m * WIDE <= SHORT_SUMS else WIDE // 2
     one = vectors <= WIDE and MOST_ROWS[vectors] and (vectors <= NV or p.m <= FEW_ROWS)
     return vectors if one and work <= SMALL else 0
 
 
 @merged
-def _run_small(table, p):
-    """Compute a product that is shallow, one panel, or a few dots, without further ado; whether it is one."""
+def _run_small(table, p, threads):
+    """Compute a product whose y is small, or one panel, or a few dots, without further ado; whether it is one."""
     if p.sums or p.n == 0 or not FREE_MASKS:
         return False
     width = VECTOR_BYTES // p.size
     vectors = (p.n + width - 1) // width
-    widest = _widest_panel(p, vectors) if p.y_column == p.size else 0
+    widest = _widest_panel(p, vectors, threads) if p.y_column == p.size else 0
     if widest:
         x, rows, column = (p.x, p.x_row, p.x_column, 0), (0, p.m), 0
         while column < p.n:
@@ -338,7 +340,7 @@ def _run(pool, table, x, p):
     if p.n == 1:
         p = _turned(p)
     if p.out_column == p.size and _clear(p):
-        if not _run_small(table, p):
+        if not _run_small(table, p, pool[_THREADS]):
             _share_out(pool, table, x, p)
         return
     aside = np.empty(p.m * p.n, x.dtype)

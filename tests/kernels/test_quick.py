@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tinygrad_fr.kernels import activation, gemm, reduce
 from tinygrad_fr.kernels._launch import collect
 from tinygrad_fr.kernels._layout import Loop
+from tinygrad_fr.kernels._threads import ALONE
 
 from .strategies import DTYPES, arrays
 
@@ -206,6 +207,23 @@ def test_a_fused_product_is_that_of_the_long_way(dtype):
     assert x.dtype in gemm._QUICK_FUSED.known
     for quick, long in zip(results(), first, strict=True):
         assert quick.tobytes() == long.tobytes()
+
+
+def test_a_long_call_is_declined_where_an_array_is_of_another_kind():
+    x = np.ones((300, 300), np.float32)
+    expected = gemm.matmul(x, x)
+    kernels = gemm._KERNELS[x.dtype]
+    call = gemm._QUICK_LARGE.call
+    out = np.empty_like(x)
+    assert call(ALONE, kernels.table, x, x.T, out) is not None
+    assert out.tobytes() == expected.tobytes()
+    for other in (x[0], x.astype(np.float64), x.astype(int), x.view(Subclass), None):
+        assert call(ALONE, kernels.table, x, other, out) is None
+    assert call(ALONE, kernels.table, x, x) is None
+    with pytest.raises(TypeError):
+        call(ALONE, "table", x, x, out)
+    with collect():
+        assert call(ALONE, kernels.table, x, x, out) is None
 
 
 @given(arrays(special=False), st.sampled_from((reduce.sum, reduce.mean, reduce.amax, reduce.amin)), st.data())
