@@ -257,7 +257,7 @@ def getitem(self, index):
     """``tensor[index]``: a view for ints, slices, None and ``...``; a copy for integer tensors and masks."""
     try:
         simple = _simple(index)
-        if simple is not None:
+        if simple is not None and len(simple) <= self._array.ndim:
             return apply_view(_slice.op, self, {"index": simple})
         index = _Index(index)
         part = index.viewed(self)
