@@ -5,6 +5,7 @@ A wrapper calls its compiled function through `launch`, or `checked` where the f
 that it does with their contents.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,19 @@ class _Collecting(threading.local):
 
 
 _thread = _Collecting()
+
+# One item for each `collect` that is under way in any thread: `_quick` looks at its length, which takes no lock.
+COLLECTORS: list[None] = []
+
+
+def _forget() -> None:
+    """In a forked child, which has only the thread that forked: the others no longer collect."""
+    if _thread.launches is None:
+        COLLECTORS.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def launch(kernel: Any, *arguments: Any) -> Any:
@@ -62,7 +76,9 @@ def not_in_a_program(why: str) -> None:
 def collect() -> Iterator[list[Launch]]:
     """Put down the launches of this thread instead of making them."""
     before, _thread.launches = _thread.launches, []
+    COLLECTORS.append(None)
     try:
         yield _thread.launches
     finally:
+        COLLECTORS.pop()
         _thread.launches = before

@@ -85,19 +85,23 @@ class Loop:
     The parameters are the bits of float64 numbers.
     """
 
-    __slots__ = ("alone", "least", "shared")
+    __slots__ = ("alone", "least", "quick", "shared")
 
-    def __init__(self, alone: Any, shared: Any, least: int = PARALLEL_ELEMENTS):
+    def __init__(self, alone: Any, shared: Any, least: int = PARALLEL_ELEMENTS, quick: Any = None):
         self.alone = alone  # kernel(*arrays, *parameters, out)
         self.shared = shared  # kernel(pool, *arrays, *parameters, out)
         self.least = least  # the elements from which on it is shared
+        self.quick = quick  # the same as alone, for few elements: the shortest way
 
 
 def map_one(loop, x, out, parameters=()):
-    """Run ``loop`` over a flat array, with ``parameters`` by `number_bits`. x: (*) -> (*).
+    """Run ``loop`` over a flat array, with real ``parameters``. x: (*) -> (*).
 
     ``out`` may be ``x``; otherwise the two must not overlap.
     """
+    quick = loop.quick.call(x, *parameters, out)
+    if quick is not None:
+        return quick
     dtype = x.dtype
     if not x.flags.carray or (dtype is not FLOAT32 and dtype is not FLOAT64):
         x = plain(x)
@@ -106,20 +110,22 @@ def map_one(loop, x, out, parameters=()):
     if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
     flat, flat_result = (x, result) if x.ndim == 1 else (x.ravel(), result.ravel())
+    bits = map(number_bits, parameters)
     if x.size >= loop.least:
-        launch(loop.shared, pool_for(x.size, 0), flat, *parameters, flat_result)
-    elif parameters:
-        launch(loop.alone, flat, *parameters, flat_result)
-    else:  # the shortest way: stars take time
-        launch(loop.alone, flat, flat_result)
+        launch(loop.shared, pool_for(x.size, 0), flat, *bits, flat_result)
+    else:
+        _launch_alone(loop, dtype, flat, *bits, flat_result)
     return result if out is result or out is None else deliver(result, out)
 
 
 def map_two(loop, x, y, names, out, parameters=()):
-    """Run ``loop`` over two flat arrays of one shape, with ``parameters`` by `number_bits`. x, y: (*) -> (*).
+    """Run ``loop`` over two flat arrays of one shape, with real ``parameters``. x, y: (*) -> (*).
 
     ``out`` may be ``x`` or ``y``; otherwise it must not overlap them.
     """
+    quick = loop.quick.call(x, y, *parameters, out)
+    if quick is not None:
+        return quick
     dtype = x.dtype
     if not x.flags.carray or (dtype is not FLOAT32 and dtype is not FLOAT64):
         x = plain(x, names[0])
@@ -132,13 +138,17 @@ def map_two(loop, x, y, names, out, parameters=()):
     if out is None or out.dtype is not dtype or out.shape != x.shape or not out.flags.carray:
         result = destination(out, x.shape, dtype)
     flat, flat_y, flat_result = (x, y, result) if x.ndim == 1 else (x.ravel(), y.ravel(), result.ravel())
+    bits = map(number_bits, parameters)
     if x.size >= loop.least:
-        launch(loop.shared, pool_for(x.size, 0), flat, flat_y, *parameters, flat_result)
-    elif parameters:
-        launch(loop.alone, flat, flat_y, *parameters, flat_result)
+        launch(loop.shared, pool_for(x.size, 0), flat, flat_y, *bits, flat_result)
     else:
-        launch(loop.alone, flat, flat_y, flat_result)
+        _launch_alone(loop, dtype, flat, flat_y, *bits, flat_result)
     return result if out is result or out is None else deliver(result, out)
+
+
+def _launch_alone(loop, dtype, *arguments):
+    launch(loop.alone, *arguments)
+    loop.quick.learn(dtype, loop.alone, *arguments)
 
 
 def number_bits(number):

@@ -10,7 +10,8 @@ result, and what the forward kept.
 
 from . import elementwise, vecmath
 from ._jit import inlined, kernel
-from ._layout import PARALLEL_ELEMENTS, Loop, map_one, map_two, number_bits
+from ._layout import PARALLEL_ELEMENTS, Loop, map_one, map_two
+from ._quick import quick_map
 from ._scalar import float64
 from ._threads import equal_part, equal_parts, spread
 from .simd import address
@@ -89,7 +90,8 @@ def _loop(
     )
     written = dict(_NAMES)
     exec(compile(source, __file__, "exec"), written)
-    return Loop(written[name], written[f"{name}_shared"], least)
+    quick = quick_map(len(arrays), len(parameters), least)
+    return Loop(written[name], written[f"{name}_shared"], least, quick)
 
 
 _XG, _YG = ("g", "x"), ("g", "y")
@@ -164,12 +166,12 @@ def relu_backward(g, y, *, out=None):
 
 def leaky_relu(x, slope=0.01, *, out=None):
     """x where x > 0, else slope * x. x: (*) -> (*)."""
-    return map_one(_leaky_relu, x, out, (number_bits(slope),))
+    return map_one(_leaky_relu, x, out, (slope,))
 
 
 def leaky_relu_backward(g, x, slope=0.01, *, out=None):
     """The gradient of leaky_relu: g where x > 0, else slope * g. g, x: (*) -> (*)."""
-    return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, (number_bits(slope),))
+    return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, (slope,))
 
 
 def sigmoid(x, *, out=None):
@@ -226,9 +228,9 @@ def _by_form(approximate, exact, tanh):
 
 def softplus(x, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold. x: (*) -> (*)."""
-    return map_one(_softplus, x, out, (number_bits(beta), number_bits(threshold)))
+    return map_one(_softplus, x, out, (beta, threshold))
 
 
 def softplus_backward(g, x, beta=1.0, threshold=20.0, *, out=None):
     """The gradient of softplus, g sigmoid(beta x), and g itself where beta x > threshold. g, x: (*) -> (*)."""
-    return map_two(_softplus_backward, g, x, ("g", "x"), out, (number_bits(beta), number_bits(threshold)))
+    return map_two(_softplus_backward, g, x, ("g", "x"), out, (beta, threshold))

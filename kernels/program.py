@@ -110,7 +110,7 @@ class Program:
         rows, words = [], []
         for each in launches:
             own = words_of(each)
-            rows.append((_entry(each), len(words), len(own), each.complain is not None))
+            rows.append((code_of(each), len(words), len(own), each.complain is not None))
             words += own
         self._table = np.array(rows, np.int64).reshape(-1, 4)
         self._words = np.array(words, np.int64)
@@ -177,7 +177,7 @@ def _words(argument: Any) -> list[int]:
     raise NotNative(f"an argument of type {type(argument).__name__}")
 
 
-def _entry(launch: Launch) -> int:
+def code_of(launch: Launch) -> int:
     """The address of the machine code for these arguments."""
     kinds = tuple(numba.typeof(argument) for argument in launch.arguments)
     overloads = launch.kernel.overloads

@@ -16,21 +16,23 @@ from numpy import empty
 
 from . import vecmath
 from ._jit import inlined, kernel
-from ._layout import INT64, axis_indices, check_out, deliver, destination, plain
+from ._layout import INT64, axis_indices, check_out, deliver, destination, number_bits, plain
+from ._quick import quick_reduction
+from ._scalar import float64
 
 
 def sum(x, dim=None, keepdim=False, *, out=None):
     """The sum over the axes ``dim``; integers and booleans add up to int64. x: (*) -> (*) without dim."""
     if x.dtype.kind != "f":
         return _by_numpy(np.sum, x, dim, keepdim, out, INT64)
-    return _reduce(_sum, x, dim, keepdim, out)
+    return _reduce(_SUM, x, dim, keepdim, out)
 
 
 def mean(x, dim=None, keepdim=False, *, out=None):
     """The mean over the axes ``dim``: NaN where there is nothing. x: (*) float -> (*) without dim."""
     if x.dtype.kind != "f":
         raise TypeError(f"mean(): expected a floating point array, got {x.dtype}; convert it first")
-    return _reduce(_sum, x, dim, keepdim, out, parameter=float(_plan(x.shape, dim, keepdim).count))
+    return _reduce(_SUM, x, dim, keepdim, out, parameter=number_bits(float(_plan(x.shape, dim, keepdim).count)))
 
 
 def amax(x, dim=None, keepdim=False, *, out=None):
@@ -39,7 +41,7 @@ def amax(x, dim=None, keepdim=False, *, out=None):
         _refuse_empty("amax", x, dim, RuntimeError)
     if x.dtype.kind != "f":
         return _by_numpy(np.max, x, dim, keepdim, out, x.dtype)
-    return _reduce(_extreme, x, dim, keepdim, out)
+    return _reduce(_EXTREME, x, dim, keepdim, out)
 
 
 def amin(x, dim=None, keepdim=False, *, out=None):
@@ -48,7 +50,7 @@ def amin(x, dim=None, keepdim=False, *, out=None):
         _refuse_empty("amin", x, dim, RuntimeError)
     if x.dtype.kind != "f":
         return _by_numpy(np.min, x, dim, keepdim, out, x.dtype)
-    return _reduce(_extreme, x, dim, keepdim, out, parameter=-1.0, partial=-1.0)
+    return _reduce(_EXTREME, x, dim, keepdim, out, parameter=_MINUS_ONE, partial=_MINUS_ONE)
 
 
 def argmax(x, dim=None, keepdim=False, *, out=None):
@@ -56,7 +58,7 @@ def argmax(x, dim=None, keepdim=False, *, out=None):
 
     x: (*) -> (*) int64 without dim.
     """
-    return _arg("argmax", np.argmax, 1.0, x, dim, keepdim, out)
+    return _arg("argmax", np.argmax, _ONE, x, dim, keepdim, out)
 
 
 def argmin(x, dim=None, keepdim=False, *, out=None):
@@ -64,7 +66,7 @@ def argmin(x, dim=None, keepdim=False, *, out=None):
 
     x: (*) -> (*) int64 without dim.
     """
-    return _arg("argmin", np.argmin, -1.0, x, dim, keepdim, out)
+    return _arg("argmin", np.argmin, _MINUS_ONE, x, dim, keepdim, out)
 
 
 def _arg(name, numpy_function, sign, x, dim, keepdim, out):
@@ -73,7 +75,7 @@ def _arg(name, numpy_function, sign, x, dim, keepdim, out):
     if not x.size:
         _refuse_empty(name, x, dim, IndexError)
     if x.dtype.kind == "f":
-        return _reduce(_first_extreme, x, dim, keepdim, out, parameter=sign, dtype=INT64)
+        return _reduce(_FIRST_EXTREME, x, dim, keepdim, out, parameter=sign, dtype=INT64)
     if x.dtype.kind == "b":
         raise TypeError(f"{name}(): expected numbers, got bool; convert it first")
 
@@ -127,22 +129,39 @@ def _last_run(axes):
     return axes[start:], axes[:start]
 
 
-def _reduce(kernel, x, dim, keepdim, out, *, parameter=1.0, partial=1.0, dtype=None):
-    """Run ``kernel(x, outer, reduced, inner, parameter, out)`` over flat arrays.
+class _Reduction:
+    """A kernel(x, outer, reduced, inner, bits of a parameter, out) over flat arrays."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+        self.quick = quick_reduction(4, _SMALL)
+
+
+_ONE, _MINUS_ONE = number_bits(1.0), number_bits(-1.0)
+
+
+def _reduce(reduction, x, dim, keepdim, out, *, parameter=_ONE, partial=_ONE, dtype=None):
+    """Run a reduction with the bits of a parameter.
 
     Where the axes are not adjacent, runs of adjacent ones are reduced first, with the parameter ``partial``.
     """
-    plan = _plan(x.shape, dim, keepdim)
+    before, (outer, reduced, inner), shape, _ = _plan(x.shape, dim, keepdim)
+    small = out is None and dtype is None and not before
+    if small:
+        quick = reduction.quick.call(x, outer, reduced, inner, parameter, empty(shape, x.dtype))
+        if quick is not None:
+            return quick
     flat = plain(x).ravel()
-    for outer, reduced, inner in plan.before:
-        stage = empty(outer * inner, flat.dtype)
-        kernel(flat, outer, reduced, inner, partial, stage)
+    for sizes in before:
+        stage = empty(sizes[0] * sizes[2], flat.dtype)
+        reduction.kernel(flat, *sizes, partial, stage)
         flat = stage
     if dtype is None:
         dtype = flat.dtype
-    result = empty(plan.shape, dtype) if out is None else destination(out, plan.shape, dtype)
-    outer, reduced, inner = plan.last
-    kernel(flat, outer, reduced, inner, parameter, result.ravel())
+    result = empty(shape, dtype) if out is None else destination(out, shape, dtype)
+    reduction.kernel(flat, outer, reduced, inner, parameter, result.ravel())
+    if small:
+        reduction.quick.learn(dtype, reduction.kernel, flat, outer, reduced, inner, parameter, result.ravel())
     return result if out is None else deliver(result, out)
 
 
@@ -166,8 +185,8 @@ def _by_numpy(function, x, dim, keepdim, out, dtype):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The compiled loops. x and out are flat; the parameter is a divisor for sums, and for extremes a sign: the smallest
-# element is minus the largest of -x.
+# The compiled loops. x and out are flat; the parameter, given by its bits, is a divisor for sums, and for extremes a
+# sign: the smallest element is minus the largest of -x.
 #
 # A part of a flat array is given by its bounds. They are made unsigned, which tells Numba that no index is negative,
 # to be counted from the end: only then does the loop become vector instructions. Slices would do, but cost more than
@@ -178,6 +197,8 @@ def _by_numpy(function, x, dim, keepdim, out, dtype):
 BLOCK = 1024
 
 ROWS = 8  # the same for sums of rows, which are one chain
+
+_SMALL = 1 << 15  # elements that take so little time that the interpreter lock need not be released
 
 
 @inlined
@@ -200,6 +221,7 @@ def largest(x, start, stop, sign=1):
 
 @kernel
 def _sum(x, outer, reduced, inner, divisor, out):
+    divisor = float64(divisor)
     if inner == 1 and reduced <= BLOCK:
         for o in range(outer):
             out[o] = total(x, o * reduced, (o + 1) * reduced) / divisor
@@ -237,7 +259,7 @@ def _sum_rows(x, totals):
 
 @kernel
 def _extreme(x, outer, reduced, inner, sign, out):
-    s = x.dtype.type(sign)
+    s = x.dtype.type(float64(sign))
     if inner == 1:
         for o in range(outer):
             out[o] = s * largest(x, o * reduced, (o + 1) * reduced, s)
@@ -256,7 +278,7 @@ def _extreme(x, outer, reduced, inner, sign, out):
 
 @kernel
 def _first_extreme(x, outer, reduced, inner, sign, out):
-    s = x.dtype.type(sign)
+    s = x.dtype.type(float64(sign))
     if inner == 1:
         for o in range(outer):
             out[o] = _index_of_largest(x, o * reduced, (o + 1) * reduced, s)
@@ -296,3 +318,6 @@ def _index_of(number, x, start, stop):
         found = (x[k] == number) | (x[k] != x[k])
         index = min(index, np.int64(k) if found else stop)
     return index
+
+
+_SUM, _EXTREME, _FIRST_EXTREME = map(_Reduction, (_sum, _extreme, _first_extreme))

@@ -261,6 +261,17 @@ def word(typingctx, where):
 
 
 @intrinsic
+def set_word(typingctx, where, value):
+    """Write a 64-bit integer to an address."""
+
+    def generate(context, builder, signature, arguments):
+        builder.store(arguments[1], builder.inttoptr(arguments[0], POINTER))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
 def keep(typingctx, array):
     """Do nothing, and by being called keep ``array`` alive up to here: `address` alone does not."""
 

@@ -11,6 +11,7 @@ from numba import types
 from numpy import empty
 
 from .._launch import launch, not_in_a_program
+from .._quick import DTYPES, quick_long, quick_product
 from .._threads import ALONE, pool_for
 from .blocking import PARALLEL, WEIGHT_ROWS
 from .macro import batch_of_products, fused, product
@@ -26,6 +27,10 @@ def matmul(x, y, *, mask=None, out=None):
     ``out`` receives the result and may overlap the operands. Raises TypeError for dtypes other than two times float32
     or float64, ValueError for shapes that do not match.
     """
+    if mask is None:
+        quick = _QUICK.call(x, y, out)
+        if quick is not None:
+            return quick
     try:
         m, k = x.shape
         rows, n = y.shape
@@ -46,7 +51,9 @@ def matmul(x, y, *, mask=None, out=None):
     if mask is not None:
         _run_masked(kernels, pool, x, y, mask, out)
     elif m and n:
-        launch(kernels.product, pool, kernels.table, x, y, out)
+        _launch(_QUICK_LARGE, kernels.product, pool, kernels.table, x, y, out)
+        if work < PARALLEL:
+            _QUICK.learn(dtype, kernels.product, ALONE, kernels.table, x, y, out)
     return out
 
 
@@ -78,7 +85,7 @@ def linear(x, w, b=None, *, activation=None, out=None):
         _check_out("out", out, (m, n), x)
     if m and n:
         pool = pool_for(max(m, WEIGHT_ROWS) * k * n, PARALLEL)
-        launch(kernels.fused, pool, kernels.table, TURNED_Y, x, w, out, b, gate, kernels.no_mask, kernels.empty)
+        _launch_fused(kernels, pool, TURNED_Y, x, w, out, b, gate, kernels.no_mask, kernels.empty)
     return out
 
 
@@ -111,7 +118,7 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
     if out.size or sums.size:
         pool = pool_for(m * max(rows, WEIGHT_ROWS) * n, PARALLEL)
         none = kernels.empty
-        launch(kernels.fused, pool, kernels.table, TURNED_X, g, x, out, none, NO_GATE, kernels.no_mask, sums)
+        _launch_fused(kernels, pool, TURNED_X, g, x, out, none, NO_GATE, kernels.no_mask, sums)
     return out if bias_out is None else (out, bias_out)
 
 
@@ -165,7 +172,18 @@ def _run_masked(kernels, pool, x, y, mask, out):
             f"got {mask.shape} and {mask.dtype}"
         )
     if out.size:
-        launch(kernels.fused, pool, kernels.table, 0, x, y, out, kernels.empty, MASK, mask, kernels.empty)
+        _launch_fused(kernels, pool, 0, x, y, out, kernels.empty, MASK, mask, kernels.empty)
+
+
+def _launch_fused(kernels, pool, *arguments):
+    _launch(_QUICK_FUSED, kernels.fused, pool, kernels.table, *arguments)
+
+
+def _launch(quick, kernel, *arguments):
+    """`launch`, by the shorter way where it is known."""
+    if quick.call(*arguments) is None:
+        launch(kernel, *arguments)
+        quick.learn(arguments[-1].dtype, kernel, *arguments)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -283,4 +301,6 @@ class _Direct(functools.partial):
         return self
 
 
-_KERNELS = {dtype: _Kernels(dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}
+_KERNELS = {dtype: _Kernels(dtype) for dtype in DTYPES}
+_QUICK = quick_product(PARALLEL)
+_QUICK_LARGE, _QUICK_FUSED = quick_long(2, 2, 2), quick_long(0, 2, 2, 2, 1, 0, 2, 1)

@@ -38,8 +38,8 @@ DOT_ROWS, DOTS = 4, 8
 # Where multiply-adds take twice as long, it need not, and longer sums cost less.
 KC, KC_FREE = (512, 512) if _HALVES else (256, 1024)
 
-# Sums of more than SHORT products take long enough to bring the lines of the result nearer meanwhile.
-SHORT = 16
+# Sums of more than BRING products take long enough to bring the lines of the result nearer meanwhile.
+BRING = 16
 
 # The most rows and columns (in vectors) of the part of a product whose x is packed: its result, the block of x and
 # the panel of y stay in the second-level cache.
@@ -67,5 +67,10 @@ WEIGHT_ROWS = 8
 PART = 1 << 23
 PARTS = 4
 
-# At most so many multiply-adds are done without a plan, if they are one panel: making it would take as long.
+# Products of at most SHORT steps along k take tiles of at most SHORT_SUMS sums: the processor begins with one while it
+# still writes the one before, which takes as long as the products.
+SHORT, SHORT_SUMS = 32, 14
+
+# At most so many multiply-adds are done without a plan, if they are one panel: making it would take as long. So is
+# every product of one thread that is shallow, or whose y has at most SPLIT bytes and stays in the first-level cache.
 SMALL = 1 << 18

@@ -16,7 +16,23 @@ from .._jit import inlined, kernel, merged
 from .._threads import _THREADS, spread
 from ..reduce import _sum_rows
 from ..simd import CACHE_LINE, FREE_MASKS, VECTOR_BYTES, address, array_at, call, keep, prefetch, word
-from .blocking import DOT_ROWS, DOTS, FEW_ROWS, LARGE, MOST_ROWS, MR, NV, PACKED_NV, SMALL, WIDE
+from .blocking import (
+    DOT_ROWS,
+    DOTS,
+    FEW_ROWS,
+    KC,
+    LARGE,
+    MOST_ROWS,
+    MR,
+    NV,
+    PACKED_NV,
+    PARALLEL,
+    SHORT,
+    SHORT_SUMS,
+    SMALL,
+    SPLIT,
+    WIDE,
+)
 from .micro import DOT_SLOT, DOTS_SLOT, MASK, NO_GATE, ZEROS_SLOT, tile_slot
 from .pack import copy_element, pack_panel
 from .plan import TURNED_X, TURNED_Y, Product, plan_of
@@ -90,16 +106,28 @@ def _pack_tiles(like, p, plan, part, first, steps):
 
 
 @merged
+def _tabled(vectors):
+    """The most vectors, up to so many, that there are tiles of."""
+    for each in (8, 4, 3, 2):
+        if vectors >= each:
+            return each
+    return 1
+
+
+@merged
 def _panel_vectors(vectors, plan):
     """Of how many vectors the next panel is, where so many are left."""
     if not plan.few:
         most = PACKED_NV if plan.pack_x else NV
         panels = (vectors + most - 1) // most
         return (vectors + panels - 1) // panels
-    for each in (8, 4, 3, 2):
-        if vectors >= each:
-            return each
-    return 1
+    return _tabled(vectors)
+
+
+@merged
+def _most_rows(vectors, steps):
+    """The most rows of a tile of so many vectors that is ``steps`` products deep."""
+    return min(MOST_ROWS[vectors], SHORT_SUMS // vectors) if steps <= SHORT else MOST_ROWS[vectors]
 
 
 @inlined
@@ -122,7 +150,7 @@ def _run_depth(like, p, plan, part, table, first, steps):
             pack_panel(like.dtype, y, p.y_column, y_row, columns, steps, part.y_scratch, panel_row, p.size)
             y, y_row = part.y_scratch, panel_row
         if not plan.pack_x:
-            most = MOST_ROWS[vectors]
+            most = _most_rows(vectors, steps)
         ahead = 0, 0, 0
         if plan.pack_x and p.y_column == p.size and column + columns < part.end_column:
             ahead = part.y + (column + columns) * p.y_column + first * p.y_row, p.y_row, steps
@@ -276,18 +304,39 @@ def _clear(p):
 
 
 @merged
-def _run_small(table, p):
-    """Compute a product that is one panel, or a few dots, without further ado; whether it is one."""
-    vectors = (p.n * p.size + VECTOR_BYTES - 1) // VECTOR_BYTES
-    if p.m * p.k * p.n > SMALL or p.sums or p.n == 0 or not FREE_MASKS:
+def _widest_panel(p, vectors, threads):
+    """Of how many vectors at most the panels of a product are that is done without a plan; 0 if it is not."""
+    work = p.m * p.k * p.n
+    if (p.k <= SHORT or (p.k * p.n * p.size <= SPLIT and p.k <= KC)) and (work < PARALLEL or threads < 2):
+        return WIDE if p.m * WIDE <= SHORT_SUMS else WIDE // 2
+    one = vectors <= WIDE and MOST_ROWS[vectors] and (vectors <= NV or p.m <= FEW_ROWS)
+    return vectors if one and work <= SMALL else 0
+
+
+@merged
+def _run_small(table, p, threads):
+    """Compute a product whose y is small, or one panel, or a few dots, without further ado; whether it is one."""
+    if p.sums or p.n == 0 or not FREE_MASKS:
         return False
-    if p.y_column == p.size and vectors <= WIDE and MOST_ROWS[vectors] and (vectors <= NV or p.m <= FEW_ROWS):
-        x = p.x, p.x_row, p.x_column, 0
-        _run_tiles(
-            p, table, (0, p.m), MOST_ROWS[vectors], 0, vectors, 0, p.k, x, p.y, p.y_row, p.out, (0, 0), (0, 0, 0)
-        )
+    width = VECTOR_BYTES // p.size
+    vectors = (p.n + width - 1) // width
+    widest = _widest_panel(p, vectors, threads) if p.y_column == p.size else 0
+    if widest:
+        x, rows, column = (p.x, p.x_row, p.x_column, 0), (0, p.m), 0
+        while column < p.n:
+            each = _tabled(min(widest, vectors))
+            most, y = _most_rows(each, p.k), p.y + column * p.size
+            _run_tiles(p, table, rows, most, column, each, 0, p.k, x, y, p.y_row, p.out, (0, 0), (0, 0, 0))
+            vectors -= each
+            column += each * width
         return True
-    if p.m <= DOT_ROWS and p.y_row == p.size and p.x_column == p.size and p.k * p.n * p.size < LARGE:
+    if (
+        p.m <= DOT_ROWS
+        and p.y_row == p.size
+        and p.x_column == p.size
+        and p.m * p.k * p.n <= SMALL
+        and p.k * p.n * p.size < LARGE
+    ):
         _run_dots(p, table, p.x, p.x_row, p.y, p.out, 0, p.n)
         return True
     return False
@@ -306,7 +355,7 @@ def _run(pool, table, x, p):
     if p.n == 1:
         p = _turned(p)
     if p.out_column == p.size and _clear(p):
-        if not _run_small(table, p):
+        if not _run_small(table, p, pool[_THREADS]):
             _share_out(pool, table, x, p)
         return
     aside = np.empty(p.m * p.n, x.dtype)

@@ -28,7 +28,7 @@ from numba.extending import intrinsic
 from .. import simd
 from .._jit import kernel, merged
 from ..simd import address
-from .blocking import DOTS, ROWS, SHORT, WIDE
+from .blocking import BRING, DOTS, ROWS, WIDE
 
 # What happens to a sum before it is stored: nothing; relu; or 0 takes its place where a mask is <= 0. NaN is no <= 0.
 NO_GATE, RELU, MASK = 0, 1, 2
@@ -121,7 +121,7 @@ class _Tile:
         for phi, value in zip((left, *phis), (count, *places), strict=True):
             phi.add_incoming(value, entry)
         x, start, out, gate_mask = phis
-        with builder.if_then(builder.icmp_signed(">", k, simd.constant(SHORT))):
+        with builder.if_then(builder.icmp_signed(">", k, simd.constant(BRING))):
             self._bring_rows(out, out_row)
         totals = self._load_rows(start, start_row, masks)
         totals = self._accumulate(totals, k, x, x_row, x_column, y, y_row, masks if simd.FREE_MASKS else None)

@@ -1,6 +1,6 @@
 """The one dispatch point: how a call of an op computes, records and tells the recorder; declaring ops.
 
-`apply` serves every op; `unary` and `binary` make it shorter for the most frequent shapes of call.
+`apply` serves every op; `apply_view`, `unary` and `binary` are shorter, for the most frequent shapes of call.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,8 @@ from .views import enter
 
 def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Call ``op`` on tensors (or constants: numbers, None) with static ``params``; gives the resulting Tensor."""
+    if op.view:
+        return apply_view(op, inputs[0], params)
     if op.kind:
         inputs = prepare(op, inputs)
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
@@ -33,14 +35,29 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
             if op.kind:
                 broadcast(op.name, *arrays)
             raise
-    # under inference mode results are inference tensors, unless they are views of ordinary ones
-    version = None if mode.inference and not op.view else [0]
+    version = None if mode.inference else [0]
     node = record(op, inputs, arrays, array, kept, params, version) if mode.grad and op.differentiable else None
     out = make(array, node, version)
-    if op.view:
-        enter(inputs[0], out, op, params, mode.grad)
     if mode.recorder is not None:
         mode.recorder.call(op, FORWARD, inputs, params, out, kept)
+    return out
+
+
+def apply_view(op: Op, input: Tensor, params: dict[str, Any]) -> Tensor:
+    """`apply` for an op whose result shares the memory of ``input``, also its being an inference tensor or not.
+
+    It computes nothing that NumPy could warn of, and its rule reads no array that would have to stay as it is.
+    """
+    mode = thread.mode
+    part = op.forward(input._array, **params)
+    node = None
+    if input._requires_grad and mode.grad:
+        saved = (op._plans.get(_ONE) or op.plan(_ONE)).save((input._array,), part, (), params)
+        node = Node(op, (input._node or input,), saved, (), 0, part.shape)
+    out = make(part, node, input._version)
+    enter(input, out, op, params, mode.grad)
+    if mode.recorder is not None:
+        mode.recorder.call(op, FORWARD, (input,), params, out)
     return out
 
 
@@ -78,6 +95,8 @@ def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node
             return None
     plan = op._plans.get(needs) or op.plan(needs)
     saved = plan.save(arrays, result, kept, params)
+    if not plan.counted:
+        return Node(op, parents, saved, (), 0, result.shape)
     counters, version = [], 0
     for i in plan.inputs:
         if isinstance(inputs[i], Tensor):

@@ -134,6 +134,8 @@ class Op:
         return function
 
     def _place(self, rule: Rule) -> Rule:
+        if self.view and not {*self.inputs, RESULT}.isdisjoint(rule.names):
+            raise TypeError(f"the rule of the view op {self.name!r} reads arrays: see dispatch.apply_view")
         known = [*self.slots]
         known += [name for name in rule.names if name not in known]
         self.slots = tuple(known)
@@ -264,7 +266,7 @@ def _alias(tensor: Tensor) -> Tensor:
 class Plan:
     """What a call saves for one choice of inputs that want a gradient."""
 
-    __slots__ = ("inputs", "result", "save")
+    __slots__ = ("counted", "inputs", "result", "save")
 
     def __init__(self, op: Op, needs: tuple[bool, ...]):
         wanted: set[str] = set()
@@ -282,10 +284,11 @@ class Plan:
             wanted.update(op.params)
         self.inputs = tuple(i for i in range(len(needs)) if op.inputs[min(i, len(op.inputs) - 1)] in wanted)
         self.result = RESULT in wanted
+        self.counted = self.result or bool(self.inputs)  # whether an array is saved, which must then stay as it is
         # save(arrays, result, kept, params) -> the slots of the op, None where one is not wanted; written out as one
         # expression, as it is called at every recorded call
         values = ", ".join(_source(op, name, needs) if name in wanted else "None" for name in op.slots)
-        self.save: Callable[..., list[Any]] = eval(f"lambda arrays, result, kept, params: [{values}]")
+        self.save: Callable[..., tuple[Any, ...]] = eval(f"lambda arrays, result, kept, params: ({values},)")
 
 
 def _source(op: Op, name: str, needs: tuple[bool, ...]) -> str:

@@ -18,13 +18,12 @@ class View:
 
     __slots__ = ("base", "op", "params", "parent", "recorded")
 
-    def __init__(self, parent: Tensor, op: "Op", params: dict[str, Any], recorded: bool):
-        came = parent._view
-        self.parent: View | None = came
-        self.base: Tensor = parent if came is None else came.base
+    def __init__(self, parent: "View | None", base: Tensor, op: "Op", params: dict[str, Any], recorded: bool):
+        self.parent = parent
+        self.base = base
         self.op = op
         self.params = params
-        self.recorded = recorded if came is None else recorded and came.recorded  # made while the graph was recorded
+        self.recorded = recorded  # made while the graph was recorded
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -38,12 +37,16 @@ class View:
 
 
 def enter(parent: Tensor, out: Tensor, op: "Op", params: dict[str, Any], recorded: bool) -> None:
-    """Note that ``out`` is ``op(parent)`` and shares its memory and its version counter."""
-    out._version = parent._version
-    out._view = view = View(parent, op, params, recorded)
-    extra = view.base._extra
+    """Note that ``out`` is ``op(parent)`` and shares its memory, as it shares its version counter."""
+    came = parent._view
+    if came is None:
+        base = parent
+    else:
+        base, recorded = came.base, recorded and came.recorded
+    out._view = View(came, base, op, params, recorded)
+    extra = base._extra
     if extra is None:
-        extra = view.base._extra = {}
+        extra = base._extra = {}
     views = extra.get("views")
     if views is None:
         views = extra["views"] = []

@@ -1,5 +1,6 @@
 """Reading and writing parts of a tensor: slices, integer arrays, masks; gather, where, masked_fill."""
 
+import functools
 import operator
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.binding import public
-from ..autograd.dispatch import apply, broadcast, op
+from ..autograd.dispatch import apply, apply_view, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
 from .checks import check_values
@@ -69,7 +70,7 @@ class _Index:
         if used > tensor.ndim:
             raise IndexError(f"too many indices for tensor of dimension {tensor.ndim} (got {used})")
         nothing = self.arrays and all(each == ALL or each is Ellipsis for each in self.view)
-        part = tensor if nothing else apply(_slice.op, (tensor,), {"index": self.view})
+        part = tensor if nothing else apply_view(_slice.op, tensor, {"index": self.view})
         for place, shape in self.masks:
             self._check_mask(place, shape, part._array.shape)
         return part
@@ -134,14 +135,21 @@ def _numpy_index(static: Static, arrays: tuple[np.ndarray, ...]) -> tuple[Any, .
     )
 
 
+@functools.lru_cache(maxsize=1024)
+def _numpy_view(static: Static) -> tuple[Any, ...]:
+    """`_numpy_index` without arrays; programs ask for the same parts again and again."""
+    return _numpy_index(static, ())
+
+
 # --- slices: views -----------------------------------------------------------------------------------------------
 
 
 @op(view=True)
 def _slice(x, *, index, out=None):
     """The part of x that ints, slices, None and Ellipsis select."""
-    part = x[_numpy_index(index, ())]
-    return part if type(part) is np.ndarray else x[(*_numpy_index(index, ()), ...)]
+    items = _numpy_view(index)
+    part = x[items]
+    return part if part.__class__ is np.ndarray else x[(*items, ...)]
 
 
 @_slice.vjp()
@@ -159,7 +167,7 @@ def _unslice(x, *, shape, index, out=None):
 
 @_unslice.vjp()
 def _(g, index):
-    return apply(_slice.op, (g,), {"index": index})
+    return apply_view(_slice.op, g, {"index": index})
 
 
 # --- integer arrays: copies --------------------------------------------------------------------------------------
@@ -225,11 +233,32 @@ def _(g, indices, static):
     return apply(_zero_at.op, (g, *indices), {"static": static})
 
 
+def _simple(index: Any) -> Static | None:
+    """What `_Index.view` would be of ints and slices of ints alone, the frequent case; None for anything else."""
+    view = []
+    for item in index if index.__class__ is tuple else (index,):
+        if item.__class__ is slice:
+            start, stop = item.start, item.stop
+            if not (
+                item.step is None
+                and (start is None or start.__class__ is int)
+                and (stop is None or stop.__class__ is int)
+            ):
+                return None
+            view.append(("slice", start, stop, None))
+        elif item.__class__ is int:
+            view.append(item)
+        else:
+            return None
+    return tuple(view)
+
+
 def getitem(self, index):
     """``tensor[index]``: a view for ints, slices, None and ``...``; a copy for integer tensors and masks."""
     try:
-        if index.__class__ is int:  # the frequent case, by the shortest way
-            return apply(_slice.op, (self,), {"index": (index,)})
+        simple = _simple(index)
+        if simple is not None and len(simple) <= self._array.ndim:
+            return apply_view(_slice.op, self, {"index": simple})
         index = _Index(index)
         part = index.viewed(self)
     except IndexError as error:

@@ -43,7 +43,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over the axes ``dim``, or all; integers and bool add up as int64.  (*) -> () or the axes left."""
     if dtype is not None:
         input = input.to(dtype)
-    return apply(_sum.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
+    return apply(_sum.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
 
 
 @op
@@ -68,7 +68,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
             f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: "
             f"{input.dtype.name}; convert it with .float()"
         )
-    return apply(_mean.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
+    return apply(_mean.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
 
 
 @public
@@ -76,7 +76,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The mean squared distance from the mean, over N - correction (1 unless given).  (*) -> () or the axes left."""
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
-    dims = canonical_dims(dim, input.ndim)
+    dims = canonical_dims(dim, input._array.ndim)
     count = math.prod([input._array.shape[each] for each in dims])
     centred = input - input.mean(dims, keepdim=True)
     return (centred * centred).sum(dims, keepdim=keepdim) / builtins.max(count - correction, 0)
@@ -105,7 +105,7 @@ def _extreme(name, kernel, meaning):
         return _stretch(g, shape, dims, keepdim) * shares
 
     def reduction(input, dim=(), keepdim=False):
-        return apply(extreme.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
+        return apply(extreme.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
 
     reduction.__name__ = reduction.__qualname__ = name
     reduction.__doc__ = f"The {meaning} element over the axes ``dim``; NaN wins.  (*) -> () or the axes left."
@@ -180,7 +180,7 @@ def _truth(name, function):
     truth = op(forward)
 
     def reduction(input, dim=None, keepdim=False):
-        return apply(truth.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
+        return apply(truth.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
 
     reduction.__name__ = reduction.__qualname__ = name
     reduction.__doc__ = f"Whether {name} elements over the axes ``dim`` are true.  (*) -> bool."

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.binding import public
-from ..autograd.dispatch import apply, op
+from ..autograd.dispatch import apply, apply_view, op
 from ..autograd.tensor import Tensor
 
 
@@ -46,9 +46,9 @@ def sizes(shape):
 @op(view=True)
 def _reshape(x, *, shape, out=None):
     """The same elements in the same memory, with other axes."""
-    if shape and min(shape) < -1:  # NumPy takes any negative size for -1
-        raise ValueError("invalid shape dimension")
-    return x.reshape(shape, copy=False)
+    part = x.reshape(shape)  # with copy=False it takes twice as long
+    shared = part.base is x or (x.base is not None and part.base is x.base)
+    return part if shared else x.reshape(shape, copy=False)
 
 
 @_reshape.vjp()
@@ -79,6 +79,11 @@ def _resolve(shape, tensor):
 
 def _new_sizes(shape, tensor):
     """`sizes` for a new shape; NumPy would take any negative size for -1."""
+    for size in shape:
+        if size.__class__ is not int or size < -1:
+            break
+    else:
+        return shape
     shape = sizes(shape)
     return _resolve(shape, tensor) if shape and builtins.min(shape) < -1 else shape
 
@@ -88,9 +93,9 @@ def reshape(input, *shape):
     """The elements in the order they are, with new axes: a view where possible, else a copy.  -1 is filled in."""
     shape = _new_sizes(shape, input)
     try:
-        return apply(_reshape.op, (input,), {"shape": shape})
+        return apply_view(_reshape.op, input, {"shape": shape})
     except ValueError:  # NumPy says that it would have to copy, or that the sizes do not fit
-        return apply(_reshape.op, (input.contiguous(),), {"shape": _resolve(shape, input)})
+        return apply_view(_reshape.op, input.contiguous(), {"shape": _resolve(shape, input)})
 
 
 @public(function_name=None)
@@ -100,7 +105,7 @@ def view(self, *shape):
         raise NotImplementedError("view(dtype), a reinterpretation of the bytes, is not supported; use to(dtype)")
     shape = _new_sizes(shape, self)
     try:
-        return apply(_reshape.op, (self,), {"shape": shape})
+        return apply_view(_reshape.op, self, {"shape": shape})
     except ValueError:
         _resolve(shape, self)  # raises where the sizes do not fit
         raise RuntimeError(
@@ -124,10 +129,10 @@ def reshape_as(self, other):
 @public
 def flatten(input, start_dim=0, end_dim=-1):
     """Merge the axes start_dim ... end_dim into one.  (N, C, H, W) -> (N, C*H*W) for start_dim=1."""
-    first, last = canonical_dim(start_dim, input.ndim), canonical_dim(end_dim, input.ndim)
+    shape = input._array.shape
+    first, last = canonical_dim(start_dim, len(shape)), canonical_dim(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-    shape = input._array.shape
     merged = math.prod(shape[first : last + 1])
     return input.reshape((*shape[:first], merged, *shape[last + 1 :]))
 
@@ -172,17 +177,18 @@ def permute(input, *dims):
         raise RuntimeError(
             f"permute: dims {list(dims)} are no permutation of the {input.ndim} axes of {list(input.shape)}"
         )
-    return apply(_permute.op, (input,), {"dims": dims})
+    return apply_view(_permute.op, input, {"dims": dims})
 
 
 @public
 def transpose(input, dim0, dim1):
     """Two axes exchanged, a view."""
-    dims = list(range(input.ndim))
-    dim0, dim1 = canonical_dim(dim0, input.ndim), canonical_dim(dim1, input.ndim)
+    ndim = input._array.ndim
+    dims = list(range(ndim))
+    dim0, dim1 = canonical_dim(dim0, ndim), canonical_dim(dim1, ndim)
     if dims:
         dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-    return apply(_permute.op, (input,), {"dims": tuple(dims)})
+    return apply_view(_permute.op, input, {"dims": tuple(dims)})
 
 
 @public
@@ -194,7 +200,7 @@ def t(input):
 
 
 def _reversed(tensor):
-    return apply(_permute.op, (tensor,), {"dims": tuple(range(tensor.ndim - 1, -1, -1))})
+    return apply_view(_permute.op, tensor, {"dims": tuple(range(tensor._array.ndim - 1, -1, -1))})
 
 
 Tensor.T = property(_reversed, doc="The axes in reverse order.")  # type: ignore
@@ -232,15 +238,15 @@ def squeeze(input, dim=None):
 @public
 def unsqueeze(input, dim):
     """With an axis of size 1 put in at ``dim``; a view."""
-    dim = canonical_dim(dim, input.ndim + 1)
     shape = input._array.shape
-    return apply(_unsqueeze.op, (input,), {"shape": (*shape[:dim], 1, *shape[dim:]), "dim": dim})
+    dim = canonical_dim(dim, len(shape) + 1)
+    return apply_view(_unsqueeze.op, input, {"shape": (*shape[:dim], 1, *shape[dim:]), "dim": dim})
 
 
 @op(view=True)
 def _unsqueeze(x, *, shape, dim, out=None):
     """An axis of size 1 at ``dim``."""
-    return np.expand_dims(x, dim)
+    return x.reshape(shape)  # never a copy; expand_dims takes far longer
 
 
 @_unsqueeze.vjp()
@@ -278,7 +284,7 @@ def expand(self, *shape):
                 f"The expanded size of the tensor ({size}) must match the existing size ({own[i - new]}) at "
                 f"non-singleton dimension {i}.  Target sizes: {list(target)}.  Tensor sizes: {list(own)}"
             )
-    return apply(_expand.op, (self,), {"shape": target})
+    return apply_view(_expand.op, self, {"shape": target})
 
 
 @public(function_name=None)
