@@ -110,9 +110,12 @@ def _doubled_u(x):
 @exactly
 def gelu_tanh_backward(g, x):
     """g (s + x s (1 - s) (2u)') with s = sigmoid(2u)."""
-    s = sigmoid(_doubled_u(x))
+    doubled = _doubled_u(x)
+    small = sigmoid(-abs(doubled))  # the lesser of s and 1 - s, which would be inexact as a difference
+    large = like(1.0, x) - small
+    s = large if doubled > like(0.0, x) else small
     slope = fma(x * x, like(6 * _ROOT_TWO_OVER_PI * _CUBIC, x), like(2 * _ROOT_TWO_OVER_PI, x))
-    change = x * (s * (like(1.0, x) - s))
+    change = x * (small * large)
     # far out s (1 - s) is 0, and the slope may be infinite
     return g * (s if change == like(0.0, x) else fma(change, slope, s))
 
