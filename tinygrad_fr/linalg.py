@@ -1,0 +1,35 @@
+"""Linear algebra, by the names of torch.linalg.  ``import tinygrad_fr.linalg``."""
+
+from .ops.linalg import (
+    LinAlgError,
+    cholesky,
+    cross,
+    det,
+    inv,
+    matrix_norm,
+    matrix_power,
+    multi_dot,
+    norm,
+    slogdet,
+    solve,
+    vecdot,
+    vector_norm,
+)
+from .ops.matmul import matmul
+
+__all__ = [
+    "LinAlgError",
+    "cholesky",
+    "cross",
+    "det",
+    "inv",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "slogdet",
+    "solve",
+    "vecdot",
+    "vector_norm",
+]
