@@ -58,7 +58,14 @@ def test_every_op_has_a_record():
     }
     covered = opspec.NOT_COMPUTING | opspec.TESTED_APART
     covered = covered.union(*[spec.covers for spec in SPECS])
-    assert {*namespace, *bound} - covered == set()
+    functions = {id(each.get(name)) for each in (namespace, vars(torch.Tensor)) for name in covered}
+    without = {name for name in {*namespace, *bound} - covered if not _is_alias(name, functions)}
+    assert without == set()
+
+
+def _is_alias(name, functions):
+    """Whether a name stands for one of the ``functions``, by their ids."""
+    return id(namespace.get(name, vars(torch.Tensor).get(name))) in functions
 
 
 TAKE_SIZES = ("reshape", "view", "permute", "expand", "repeat", "sum_to_size")

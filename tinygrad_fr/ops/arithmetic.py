@@ -133,7 +133,6 @@ def addcmul(input, tensor1, tensor2, *, value=1):
 @op(kind="arithmetic")
 def _lerp(x, y, weight, *, out=...):
     """x + weight * (y - x), from the nearer end: exact at both."""
-    check_kind("lerp", x, "f")
     step = y - x
     return deliver(np.where(np.abs(weight) < 0.5, x + weight * step, y - step * (1 - weight)), out)
 
@@ -156,12 +155,14 @@ def _(g, x, y):
 @public
 def lerp(input, end, weight):
     """input + weight * (end - input), between two points; weight is a number or a tensor.  (*), (*) -> (*)."""
+    check_kind("lerp", input._array, "f")
     return apply(_lerp.op, (input, *_of_one_type(input, end=end, weight=weight)), {})
 
 
 @public(function_name=None)
 def lerp_(self, end, weight):
     """`lerp`, written into the tensor itself."""
+    check_kind("lerp", self._array, "f")
     return write(_lerp.op, self, _of_one_type(self, end=end, weight=weight), {})
 
 
@@ -231,8 +232,8 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 / tensor2, broadcast.  (*), (*), (*) -> (*)."""
     if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
         raise RuntimeError(
-            "Integer division with addcdiv is not supported; use input + value * torch.div(tensor1, tensor2, "
-            "rounding_mode='trunc'), or convert one with .float()"
+            f"Integer division with addcdiv is not supported ({tensor1.dtype.name}); use "
+            "input + value * torch.div(tensor1, tensor2, rounding_mode='trunc'), or convert one with .float()"
         )
     return add(input, _div(tensor1, tensor2), alpha=value)
 

@@ -60,8 +60,8 @@ def _test(name, function, meaning, otherwise=False):
 
 isnan = _test("isnan", np.isnan, "NaN")
 isinf = _test("isinf", np.isinf, "infinite")
-isposinf = _test("isposinf", np.isposinf, "+inf")
-isneginf = _test("isneginf", np.isneginf, "-inf")
+isposinf = _test("isposinf", lambda x, out: np.equal(x, np.inf, out=out), "+inf")
+isneginf = _test("isneginf", lambda x, out: np.equal(x, -np.inf, out=out), "-inf")
 isfinite = _test("isfinite", np.isfinite, "neither infinite nor NaN", otherwise=True)
 
 

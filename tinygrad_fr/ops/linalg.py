@@ -12,7 +12,7 @@ from ..autograd.tensor import Tensor, constant
 from .axes import numpy_names
 from .creation import eye
 from .matmul import matmul
-from .shape import canonical_dim, cat
+from .shape import canonical_dim, canonical_dims, cat
 from .statistics import root
 
 # --- norms -------------------------------------------------------------------------------------------------------
@@ -26,7 +26,7 @@ def vector_norm(x, ord: float = 2, dim=None, keepdim=False, *, dtype=None):
     x = _for_norm("linalg.vector_norm", x, dtype)
     if isinstance(ord, str):
         raise TypeError(f"linalg.vector_norm(): expected ord to be a number, got {ord!r}")
-    if (ord < 0 or ord == math.inf) and not x._array.size:
+    if (ord < 0 or ord == math.inf) and 0 in [x._array.shape[each] for each in canonical_dims(dim, x.ndim)]:
         raise RuntimeError(
             f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the operation does not have "
             "an identity"

@@ -38,9 +38,9 @@ use_sum(lambda x, axes: k.reduce.sum(x, axes, True))
 @numpy_names
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over the axes ``dim``, or all; integers and bool add up as int64.  (*) -> () or the axes left."""
-    if dtype is not None:
-        input = input.to(dtype)
-    return apply(_sum.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
+    input = input if dtype is None else input.to(dtype)
+    total = apply(_sum.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
+    return total if dtype is None else total.to(dtype)
 
 
 @op
@@ -97,7 +97,7 @@ def _logsumexp(x, *, dims, keepdim, out=None):
     """log(sum(exp(x))) over ``dims``, from the largest on."""
     largest = np.max(x, axis=dims, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, x.dtype.type(0))
-    result = np.log(k.reduce.sum(np.exp(x - largest), dims, True)) + largest
+    result = np.asarray(np.log(k.reduce.sum(np.exp(x - largest), dims, True)) + largest)
     return result if keepdim else result.reshape([size for i, size in enumerate(x.shape) if i not in dims])
 
 

@@ -62,6 +62,7 @@ def _(g, dim):
 @numpy_names
 def logcumsumexp(input, dim):
     """log(cumsum(exp(input))) along ``dim``, without overflow.  (*) -> (*)."""
+    check_kind("logcumsumexp", input._array, "f")
     dim = canonical_dim(dim, input.ndim)
     return apply(_logcumsumexp.op, (input,), {"dim": dim}) if input.ndim else input.clone()
 
@@ -69,7 +70,6 @@ def logcumsumexp(input, dim):
 @op
 def _logcumsumexp(x, *, dim, out=None):
     """The logarithm of the running sum of exp(x) along ``dim``."""
-    check_kind("logcumsumexp", x, "f")
     return np.logaddexp.accumulate(x, axis=dim)
 
 
