@@ -52,7 +52,7 @@ def test_shapes_that_do_not_broadcast(name):
         (lambda: torch.zeros(2, 0).argmin(1), IndexError, "argmin"),
         (lambda: -torch.tensor([True]), RuntimeError, "Negation"),
         (lambda: torch.tensor([True]) - torch.tensor([True]), RuntimeError, "Subtraction"),
-        (lambda: ~ones(2), RuntimeError, "not implemented for floating point"),
+        (lambda: ~ones(2), RuntimeError, "not implemented for float32"),
         (lambda: ones(2) & ones(2), RuntimeError, "bitwise_and"),
         (lambda: torch.tensor([1]) // torch.tensor([0]), RuntimeError, "ZeroDivisionError"),
         (lambda: torch.tensor([1]) % 0, RuntimeError, "ZeroDivisionError"),

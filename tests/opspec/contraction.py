@@ -24,11 +24,14 @@ EQUATIONS = {
 
 
 def _einsum(name, letters, equation):
+    inputs, _, output = equation.partition("->")
+    sums_one = any(sum(letter in each for each in (*letters, output)) == 1 for letter in inputs if letter.isalpha())
     return OpSpec(
         name,
         lambda *arrays: np.asarray(np.einsum(equation, *arrays)),
         call=lambda *tensors: torch.einsum(equation, *tensors),
         shapes=sides(*letters),
+        integers="int64" if sums_one else "same",  # as `sum` has it
         extremes=False,
         steps=64,
     )

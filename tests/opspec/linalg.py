@@ -200,7 +200,7 @@ PRODUCTS = [
         lambda x, y: np.sum(x * y, -1),
         call=linalg.vecdot,
         shapes=sides("ab", "ab"),
-        integers="int64",
+        integers=None,
         extremes=False,
     ),
     _of_regular("matrix_power", torch.matrix_power, np.linalg.matrix_power, params=drawn(n=(1, 2, 3, -1, -2))),

@@ -43,5 +43,8 @@ SPECS = [
         integers="float64",
         steps=64,
     ),
+    OpSpec(
+        "ldexp", lambda x, y: x * np.power(x.dtype.type(2), y), shapes=two, integers="float", extremes=False, steps=64
+    ),
     OpSpec("hypot", np.hypot, shapes=two, integers=None),
 ]

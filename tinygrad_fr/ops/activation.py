@@ -194,7 +194,7 @@ def softplus(input, beta=1.0, threshold=20.0):
 @op(launches=True)
 def _softmax(x, *, dim, out=None):
     """exp(x) / sum(exp(x)) along ``dim``."""
-    check_kind("softmax", x, "f")
+    check_kind("softmax", x.dtype, "f")
     return k.softmax.softmax(x, dim, out=out)
 
 
@@ -211,7 +211,7 @@ def _(g, result, dim, out=None):
 @op(launches=True)
 def _log_softmax(x, *, dim, out=None):
     """x - log(sum(exp(x))) along ``dim``."""
-    check_kind("log_softmax", x, "f")
+    check_kind("log_softmax", x.dtype, "f")
     return k.softmax.log_softmax(x, dim, out=out)
 
 

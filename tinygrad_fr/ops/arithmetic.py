@@ -155,24 +155,24 @@ def _(g, x, y):
 @public
 def lerp(input, end, weight):
     """input + weight * (end - input), between two points; weight is a number or a tensor.  (*), (*) -> (*)."""
-    check_kind("lerp", input._array, "f")
-    return apply(_lerp.op, (input, *_of_one_type(input, end=end, weight=weight)), {})
+    _check_one_type(input, end=end, weight=weight)
+    return apply(_lerp.op, (input, end, weight), {})
 
 
 @public(function_name=None)
 def lerp_(self, end, weight):
     """`lerp`, written into the tensor itself."""
-    check_kind("lerp", self._array, "f")
-    return write(_lerp.op, self, _of_one_type(self, end=end, weight=weight), {})
+    _check_one_type(self, end=end, weight=weight)
+    return write(_lerp.op, self, (end, weight), {})
 
 
-def _of_one_type(input, **others):
-    """The ``others``; RuntimeError where a tensor among them is of another type than ``input``."""
-    for name, each in others.items():
-        numberlike = not isinstance(each, Tensor) or (name == "weight" and each.ndim == 0)
-        if not numberlike and each.dtype is not input.dtype:
+def _check_one_type(input, end, weight):
+    """Raise unless all are of one floating point type; a weight that is a number or 0-d may be of another."""
+    check_kind("lerp", input._array.dtype, "f")
+    for name, each in (("end", end), ("weight", weight)):
+        counts = name == "end" or (isinstance(each, Tensor) and each.ndim)
+        if counts and each.dtype is not input.dtype:
             raise RuntimeError(f"expected dtype {input.dtype.name} for `{name}` but got dtype {each.dtype.name}")
-    return tuple(others.values())
 
 
 # --- quotients and remainders ------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def _refuse_integer_zero(name, x, y):
 @binary()
 def gcd(x, y, *, out=...):
     """The greatest common divisor of integers, broadcast.  (*), (*) -> (*)."""
-    check_kind("gcd", np.asarray(x), "iu")
+    check_kind("gcd", np.result_type(x, y), "iu")
     return np.gcd(x, y, out=out)
 
 
@@ -337,7 +337,7 @@ def gcd(x, y, *, out=...):
 @binary()
 def lcm(x, y, *, out=...):
     """The least common multiple of integers, broadcast.  (*), (*) -> (*)."""
-    check_kind("lcm", np.asarray(x), "iu")
+    check_kind("lcm", np.result_type(x, y), "iu")
     return np.lcm(x, y, out=out)
 
 
@@ -377,7 +377,7 @@ Tensor.__pos__ = positive
 @unary("arithmetic", scalar="abs({x})")
 def abs(x, *, out=...):
     """The absolute value; its derivative at 0 is 0.  (*) -> (*)."""
-    check_kind("abs", x, "fiu")
+    check_kind("abs", x.dtype, "fiu")
     return np.absolute(x, out=out)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..autograd import Tensor
 from ..autograd.dispatch import apply, op
 
@@ -19,10 +21,10 @@ def check_values(tensor: Tensor, check: Callable[[Any], None]) -> None:
     apply(_checked.op, (tensor,), {"check": check})
 
 
-def check_kind(name: str, array: Any, kinds: str) -> None:
-    """NotImplementedError unless the elements are of ``kinds``: of 'f' floating point, 'iu' integers, 'b' bool."""
-    if array.dtype.kind not in kinds:
-        raise NotImplementedError(f"'{name}' is not implemented for {array.dtype} tensors")
+def check_kind(name: str, dtype: np.dtype, kinds: str) -> None:
+    """NotImplementedError unless elements are of one of the ``kinds``: 'f' floating point, 'iu' integers, 'b' bool."""
+    if dtype.kind not in kinds:
+        raise NotImplementedError(f"'{name}' is not implemented for {dtype} tensors")
 
 
 def check_floating(name: str, tensor: Tensor) -> None:

@@ -5,6 +5,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
+from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.tensor import Tensor
 from .checks import check_kind
@@ -147,6 +148,8 @@ def _contract(x: Tensor, of_x: Labels, y: Tensor, of_y: Labels, kept: set[Any]) 
     y, of_y = _without_ones(y, of_y, x, of_x)
     x, of_x = _sum_out(x, of_x, kept.union(of_y))
     y, of_y = _sum_out(y, of_y, kept.union(of_x))
+    if x.dtype is not y.dtype:  # sums of small integers are of int64
+        x, y = x.to(dtypes.int64), y.to(dtypes.int64)
     shared = [label for label in of_x if label in of_y and label in kept]
     summed = [label for label in of_x if label in of_y and label not in kept]
     left = [label for label in of_x if label not in of_y]
@@ -183,7 +186,7 @@ def _sum_out(x: Tensor, labels: Labels, kept: set[Any]) -> tuple[Tensor, Labels]
     dims = tuple(i for i, label in enumerate(labels) if label not in kept)
     if not dims:
         return x, labels
-    return x.sum(dims, dtype=x.dtype), tuple(label for label in labels if label in kept)
+    return x.sum(dims), tuple(label for label in labels if label in kept)
 
 
 # --- the same for numbered axes ----------------------------------------------------------------------------------
@@ -244,5 +247,5 @@ def trace(input):
     """The sum of the diagonal of a matrix; integers as int64.  (M, N) -> ()."""
     if input.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
-    check_kind("trace", input._array, "fiu")
+    check_kind("trace", input._array.dtype, "fiu")
     return diagonal_in_front(input, 0, 1).sum()

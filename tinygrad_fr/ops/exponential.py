@@ -8,6 +8,7 @@ from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, binary, op, unary
 from ..autograd.tensor import Tensor
+from .arrays import deliver
 from .checks import check_kind
 from .indexing import where
 
@@ -106,7 +107,7 @@ def _(g, x):
 @binary()
 def logaddexp(x, y, *, out=...):
     """log(exp(input) + exp(other)), without overflow, broadcast.  (*), (*) -> (*)."""
-    check_kind("logaddexp", np.asarray(x), "f")
+    check_kind("logaddexp", np.result_type(x, y), "f")
     return np.logaddexp(x, y, out=out)
 
 
@@ -124,7 +125,7 @@ def _(g, x, y):
 @binary()
 def logaddexp2(x, y, *, out=...):
     """log2(2^input + 2^other), without overflow, broadcast.  (*), (*) -> (*)."""
-    check_kind("logaddexp2", np.asarray(x), "f")
+    check_kind("logaddexp2", np.result_type(x, y), "f")
     return np.logaddexp2(x, y, out=out)
 
 
@@ -142,8 +143,7 @@ def _(g, x, y):
 @binary("float")
 def xlogy(x, y, *, out=...):
     """input * log(other), and 0 where input is 0 unless other is NaN, broadcast.  (*), (*) -> (*)."""
-    silent = np.equal(x, 0) & np.logical_not(np.isnan(y))
-    return np.multiply(x, np.log(np.where(silent, np.ones_like(y), y)), out=out)
+    return deliver(np.where(np.equal(x, 0) & (y == y), 0, np.multiply(x, np.log(y))).astype(np.result_type(x, y)), out)
 
 
 @xlogy.vjp("x")

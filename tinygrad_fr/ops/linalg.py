@@ -10,6 +10,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor, constant
 from .axes import numpy_names
+from .checks import check_floating
 from .creation import eye
 from .matmul import matmul
 from .shape import canonical_dim, canonical_dims, cat
@@ -261,6 +262,7 @@ public(_cross_of_any)
 
 def vecdot(x, y, *, dim=-1):
     """The sum of products along ``dim``, broadcast.  (*, K), (*, K) -> (*)."""
+    check_floating("linalg.vecdot", x)
     return (x * y).sum(dim)
 
 

@@ -35,7 +35,7 @@ def logical_not(x, *, out=...):
 
 def _bitwise(name, function, operator):
     def forward(x, y, *, out=...):
-        check_kind(name, np.asarray(x), "iub")
+        check_kind(name, np.result_type(x, y), "iub")
         return function(x, y, out=out)
 
     forward.__name__ = name
@@ -52,7 +52,7 @@ bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "xor")
 @unary("arithmetic")
 def bitwise_not(x, *, out=...):
     """Every bit turned; for bool, not.  (*) -> (*)."""
-    check_kind("bitwise_not", x, "iub")
+    check_kind("bitwise_not", x.dtype, "iub")
     return np.invert(x, out=out)
 
 
@@ -60,7 +60,7 @@ def bitwise_not(x, *, out=...):
 @binary()
 def bitwise_left_shift(x, y, *, out=...):
     """The bits of input moved up by other places, broadcast.  (*), (*) -> (*)."""
-    check_kind("bitwise_left_shift", np.asarray(x), "iu")
+    check_kind("bitwise_left_shift", np.result_type(x, y), "iu")
     return np.left_shift(x, y, out=out)
 
 
@@ -68,5 +68,5 @@ def bitwise_left_shift(x, y, *, out=...):
 @binary()
 def bitwise_right_shift(x, y, *, out=...):
     """The bits of input moved down by other places, broadcast.  (*), (*) -> (*)."""
-    check_kind("bitwise_right_shift", np.asarray(x), "iu")
+    check_kind("bitwise_right_shift", np.result_type(x, y), "iu")
     return np.right_shift(x, y, out=out)

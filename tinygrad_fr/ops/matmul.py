@@ -86,7 +86,7 @@ def _operands(input, other):
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}"
         )
-    check_kind("matmul", input._array, "fiu")
+    check_kind("matmul", input._array.dtype, "fiu")
     return input, other
 
 

@@ -7,16 +7,20 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, binary, op, unary
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor
-from .checks import check_kind
+from .arrays import deliver
+from .checks import check_kind, check_tensors
 from .exponential import log_of, masked
 
 
 @binary()
 def _pow(x, y, *, out=...):
     """x to the power y."""
-    if np.result_type(x, y).kind in "iu" and np.any(np.less(y, 0)):
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
-    return np.power(x, y, out=out)
+    dtype = np.result_type(x, y)
+    check_kind("pow", dtype, "fiu")
+    if dtype.kind == "f" or not np.any(np.less(y, 0)):
+        return np.power(x, y, out=out)
+    positive = np.power(x, np.maximum(y, 0))  # 1 / x^-y, cut to an integer, is 0 but for x = 1 and x = -1
+    return deliver(np.where(np.less(y, 0), np.where(np.abs(x) == 1, np.power(x, np.mod(y, 2)), 0), positive), out)
 
 
 @_pow.vjp("x")
@@ -34,6 +38,7 @@ def _(g, x, y, result):
 @op
 def _power_by_number(x, *, exponent, out=...):
     """x to a power that is a Python number."""
+    check_kind("pow", x.dtype, "fiu")
     if x.dtype.kind in "iu" and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     return np.power(x, exponent, out=out)
@@ -152,11 +157,18 @@ def float_power_(self, exponent):
     return self.pow_(exponent)
 
 
+@public(in_place=True)
+def ldexp(input, other):
+    """input * 2 ** other, broadcast.  (*), (*) -> (*)."""
+    check_tensors("ldexp", input, other)
+    return input * _pow(2.0, other)
+
+
 @public
 @binary()
 def hypot(x, y, *, out=...):
     """The hypotenuse, sqrt(input^2 + other^2), broadcast.  (*), (*) -> (*)."""
-    check_kind("hypot", np.asarray(x), "f")
+    check_kind("hypot", np.result_type(x, y), "f")
     return np.hypot(x, y, out=out)
 
 

@@ -182,6 +182,8 @@ def _extreme(name, kernel, meaning):
 
     @numpy_names
     def reduction(input, dim=(), keepdim=False):
+        if not input._array.size and dim in (None, (), []):
+            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         return apply(extreme.op, (input,), {"dims": canonical_dims(dim, input.ndim), "keepdim": keepdim})
 
     reduction.__name__ = reduction.__qualname__ = name
@@ -204,7 +206,7 @@ def _position(name, kernel, meaning):
 
     @numpy_names
     def reduction(input, dim=None, keepdim=False):
-        check_kind(name, input._array, "fiu")
+        check_kind(name, input._array.dtype, "fiu")
         dim = None if dim is None else canonical_dim(dim, input.ndim)
         return apply(position.op, (input,), {"dim": dim, "keepdim": keepdim})
 

@@ -95,6 +95,7 @@ def _(g, x, y):
 @op(kind="arithmetic")
 def _clamp(x, *, low, high, out=...):
     """min(max(x, low), high)."""
+    check_kind("clamp", x.dtype, "fiu")
     return np.clip(x, low, high, out=np.empty_like(x) if out is ... else out)
 
 
@@ -109,6 +110,7 @@ def _(g, x, low, high):
 @binary()
 def _clamp_min(x, y, *, out=...):
     """max(x, y); where both are equal, x has the gradient."""
+    check_kind("clamp_min", np.result_type(x, y), "fiu")
     return np.maximum(x, y, out=out)
 
 
@@ -125,6 +127,7 @@ def _(g, x, y):
 @binary()
 def _clamp_max(x, y, *, out=...):
     """min(x, y); where both are equal, x has the gradient."""
+    check_kind("clamp_max", np.result_type(x, y), "fiu")
     return np.minimum(x, y, out=out)
 
 
@@ -187,7 +190,7 @@ alias("clamp", "clip")
 
 def _rounding(name, function, meaning):
     def forward(x, *, out=...):
-        check_kind(name, x, "fiu")
+        check_kind(name, x.dtype, "fiu")
         return function(x, out=out) if x.dtype.kind == "f" else deliver(x.copy(), out)
 
     forward.__name__ = name
@@ -207,7 +210,7 @@ alias("trunc", "fix")
 @op(kind="arithmetic")
 def _round_decimals(x, *, decimals, out=...):
     """The nearest number of ``decimals`` places."""
-    check_kind("round(decimals)", x, "f")
+    check_kind("round(decimals)", x.dtype, "f")
     tens = x.dtype.type(10.0 ** math.fabs(decimals))
     if decimals < 0:
         return np.multiply(np.rint(x / tens), tens, out=out)
@@ -237,7 +240,7 @@ def round_(self, *, decimals=0):
 @unary("arithmetic")
 def frac(x, *, out=...):
     """What the integer part leaves, of the sign of input.  (*) -> (*)."""
-    check_kind("frac", x, "f")
+    check_kind("frac", x.dtype, "f")
     return np.subtract(x, np.trunc(x), out=out)
 
 

@@ -62,7 +62,7 @@ def _(g, dim):
 @numpy_names
 def logcumsumexp(input, dim):
     """log(cumsum(exp(input))) along ``dim``, without overflow.  (*) -> (*)."""
-    check_kind("logcumsumexp", input._array, "f")
+    check_kind("logcumsumexp", input._array.dtype, "f")
     dim = canonical_dim(dim, input.ndim)
     return apply(_logcumsumexp.op, (input,), {"dim": dim}) if input.ndim else input.clone()
 

@@ -174,5 +174,8 @@ def _reflected(n, x):
     for _ in range(n):
         of_cotangent = np.polymul(np.polyder(of_cotangent), [-math.pi, 0, -math.pi])
     cotangent = 1 / np.tan(math.pi * (x - np.rint(x)))
+    value = of_cotangent[0]
+    for coefficient in of_cotangent[1:]:  # by Horner's rule, without 0 times an infinite cotangent
+        value = value * cotangent + coefficient
     known = _psi(1 - x) if n == 0 else (-1) ** n * _psi_derivative(n, 1 - x)
-    return known - math.pi * np.polyval(of_cotangent, cotangent)
+    return known - math.pi * value

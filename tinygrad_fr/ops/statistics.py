@@ -104,7 +104,7 @@ def _(g, x, result):
 def _median(name, ignores_nan, meaning):
     @numpy_names
     def median(input, dim=None, keepdim=False):
-        check_kind(name, input._array, "fiu")
+        check_kind(name, input._array.dtype, "fiu")
         if dim is None:
             return apply(_median_of_all.op, (input,), {"ignores_nan": ignores_nan})
         dim = canonical_dim(dim, input.ndim)
