@@ -6,16 +6,14 @@ from .ops.linalg import (
     cross,
     det,
     inv,
-    matrix_norm,
     matrix_power,
     multi_dot,
-    norm,
     slogdet,
     solve,
     vecdot,
-    vector_norm,
 )
 from .ops.matmul import matmul
+from .ops.norms import matrix_norm, norm, vector_norm
 
 __all__ = [
     "LinAlgError",

@@ -1,4 +1,4 @@
-"""Sums, products, quotients and signs."""
+"""Sums, products and quotients."""
 
 import numpy as np
 
@@ -14,10 +14,6 @@ def _round_to_zero(x, y):
 
 def _positive_pair(name, twin, **options):
     return OpSpec(name, twin, inputs=(draws.real, draws.positive), shapes=two, **options)
-
-
-def _sign(x):
-    return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))
 
 
 SUMS = [
@@ -99,14 +95,4 @@ QUOTIENTS = [
 ]
 
 
-SIGNS = [
-    OpSpec("neg", np.negative, methods=("neg", "__neg__")),
-    OpSpec("positive", np.positive, methods=("positive", "__pos__")),
-    OpSpec("abs", np.abs, methods=("abs", "__abs__")),
-    OpSpec("sign", _sign),
-    constant("signbit", np.signbit, integers="bool"),
-    OpSpec("copysign", np.copysign, shapes=two, integers="float"),
-]
-
-
-SPECS = [*SUMS, *QUOTIENTS, *SIGNS]
+SPECS = [*SUMS, *QUOTIENTS]

@@ -24,8 +24,9 @@ EQUATIONS = {
 
 
 def _einsum(name, letters, equation):
-    inputs, _, output = equation.partition("->")
-    sums_one = any(sum(letter in each for each in (*letters, output)) == 1 for letter in inputs if letter.isalpha())
+    output = equation.partition("->")[2]
+    alone = [each for each in "".join(letters) if sum(each in other for other in (*letters, output)) == 1]
+    sums_one = "->" in equation and alone
     return OpSpec(
         name,
         lambda *arrays: np.asarray(np.einsum(equation, *arrays)),
@@ -54,6 +55,7 @@ SPECS = [
         "einsum with an ellipsis summed",
         lambda x, y: np.einsum("abi,bi->i", x, y),
         call=lambda x, y: torch.einsum("...i,...i->i", x, y),
+        integers="int64",
         shapes=sides("abi", "bi"),
         extremes=False,
         steps=64,

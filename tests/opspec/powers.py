@@ -41,6 +41,7 @@ SPECS = [
         inputs=(draws.positive, draws.real),
         shapes=two,
         integers="float64",
+        floats=(np.float64,),  # other types cannot be written in place
         steps=64,
     ),
     OpSpec(
