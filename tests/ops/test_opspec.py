@@ -12,6 +12,7 @@ from tests import opspec
 from tests.hearing import Hearing
 from tests.opspec import DIFFERENTIABLE, SPECS, as_list, cases
 from tests.strategies import examples
+from tinygrad_fr import linalg
 from tinygrad_fr.autograd import gradcheck, gradgradcheck, recording
 from tinygrad_fr.autograd.binding import namespace
 
@@ -66,6 +67,11 @@ def test_every_op_has_a_record():
 def _is_alias(name, functions):
     """Whether a name stands for one of the ``functions``, by their ids."""
     return id(namespace.get(name, vars(torch.Tensor).get(name))) in functions
+
+
+def test_every_function_of_linalg_has_a_record():
+    recorded = {spec.name.removeprefix("linalg.") for spec in SPECS} | {"inv"}  # which is `inverse`
+    assert {*linalg.__all__} - recorded == {"LinAlgError"}
 
 
 TAKE_SIZES = ("reshape", "view", "permute", "expand", "repeat", "sum_to_size")

@@ -94,25 +94,37 @@ def _product(tensor):
     return "x".join(map(str, tensor.shape))
 
 
-def _product_of_dims(name, first, second, example):
-    """`matmul` for fixed numbers of axes."""
-
-    def product(input, other):
-        if (input.ndim, other.ndim) != (first, second):
-            raise RuntimeError(
-                f"{name}: expected a {first}-D and a {second}-D tensor, got {list(input.shape)} and {list(other.shape)}"
-            )
-        return matmul(input, other)
-
-    product.__name__ = product.__qualname__ = name
-    product.__doc__ = f"The matrix product of a {first}-D and a {second}-D tensor.  {example}."
-    return public(product)
+@public
+def mm(input, mat2):
+    """The product of two matrices.  (M, K), (K, N) -> (M, N)."""
+    return _product_of_axes("mm", input, mat2, 2, 2)
 
 
-mm = _product_of_dims("mm", 2, 2, "(M, K), (K, N) -> (M, N)")
-mv = _product_of_dims("mv", 2, 1, "(M, K), (K,) -> (M,)")
-bmm = _product_of_dims("bmm", 3, 3, "(B, M, K), (B, K, N) -> (B, M, N)")
-dot = _product_of_dims("dot", 1, 1, "(K,), (K,) -> ()")
+@public
+def mv(input, vec):
+    """The product of a matrix and a vector.  (M, K), (K,) -> (M,)."""
+    return _product_of_axes("mv", input, vec, 2, 1)
+
+
+@public
+def bmm(input, mat2):
+    """The products of matrices, pair by pair.  (B, M, K), (B, K, N) -> (B, M, N)."""
+    return _product_of_axes("bmm", input, mat2, 3, 3)
+
+
+@public
+def dot(input, tensor):
+    """The sum of products of two vectors.  (K,), (K,) -> ()."""
+    return _product_of_axes("dot", input, tensor, 1, 1)
+
+
+def _product_of_axes(name, input, other, first, second):
+    """`matmul` of a tensor of ``first`` and one of ``second`` axes; RuntimeError for any other."""
+    if (input.ndim, other.ndim) != (first, second):
+        raise RuntimeError(
+            f"{name}: expected a {first}-D and a {second}-D tensor, got {list(input.shape)} and {list(other.shape)}"
+        )
+    return matmul(input, other)
 
 
 @public

@@ -110,7 +110,6 @@ def _(g, x, low, high):
 @binary()
 def _clamp_min(x, y, *, out=...):
     """max(x, y); where both are equal, x has the gradient."""
-    check_kind("clamp_min", np.result_type(x, y), "fiu")
     return np.maximum(x, y, out=out)
 
 
@@ -127,7 +126,6 @@ def _(g, x, y):
 @binary()
 def _clamp_max(x, y, *, out=...):
     """min(x, y); where both are equal, x has the gradient."""
-    check_kind("clamp_max", np.result_type(x, y), "fiu")
     return np.minimum(x, y, out=out)
 
 
@@ -288,6 +286,6 @@ def _(g, x):
 
 
 @public(in_place=True)
-def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
-    """input with ``nan`` for NaN, and for the infinities ``posinf``, ``neginf`` or the largest numbers.  (*) -> (*)."""
-    return apply(_nan_to_num.op, (input,), {"nan": nan, "posinf": posinf, "neginf": neginf})
+def nan_to_num(input, nan=None, posinf=None, neginf=None):
+    """input with ``nan`` (0 unless given) for NaN, and ``posinf``, ``neginf`` or the largest numbers for infinities."""
+    return apply(_nan_to_num.op, (input,), {"nan": nan or 0.0, "posinf": posinf, "neginf": neginf})

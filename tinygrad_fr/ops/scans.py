@@ -76,8 +76,13 @@ def _logcumsumexp(x, *, dim, out=None):
 @_logcumsumexp.backward
 def _(g, x, result, dim):
     g, x, result = (np.moveaxis(each, dim, 0) for each in (g, x, result))
-    gradient = np.exp(x - result) * _from_the_end(g, np.exp(result[:-1] - result[1:]))
+    gradient = _ratio_of_exps(x, result) * _from_the_end(g, _ratio_of_exps(result[:-1], result[1:]))
     return np.moveaxis(gradient, 0, dim)
+
+
+def _ratio_of_exps(x, y):
+    """exp(x) / exp(y), and 1 where both are equal, infinite ones too."""
+    return np.where(x == y, x.dtype.type(1), np.exp(x - y))
 
 
 @_logcumsumexp.reference
