@@ -7,7 +7,8 @@ import tinygrad_fr as torch
 
 from .record import OpSpec, sides, two
 
-# Each tells a part of the language: the letters of the operands, for shapes, and the equation.
+# Each tells a part of the language: the letters of the operands, for shapes, and the equation; the type of integers
+# where it sums over axes of one operand, as `sum` does.
 EQUATIONS = {
     "einsum": (("ik", "kj"), "ik,kj->ij"),
     "einsum of a batch": (("bik", "bkj"), "bik,bkj->bij"),
@@ -15,24 +16,21 @@ EQUATIONS = {
     "einsum of three": (("ab", "bc", "ca"), "ab,bc,ca->bc"),
     "einsum element by element": (("ij", "ij"), "ij,ij->ji"),
     "einsum of a diagonal": (("ii",), "ii->i"),
-    "einsum of a trace": (("iij",), "iij"),
+    "einsum of a trace": (("iij",), "iij", "int64"),
     "einsum with an ellipsis": (("abik", "bkj"), "...ik,...kj->...ij"),
     "einsum of outer products": (("i", "j"), "i,j->ij"),
-    "einsum with sums of one operand": (("aib", "cj"), "aib,cj->ji"),
+    "einsum with sums of one operand": (("aib", "cj"), "aib,cj->ji", "int64"),
     "einsum of vectors": (("i", "i"), "i,i->"),
 }
 
 
-def _einsum(name, letters, equation):
-    output = equation.partition("->")[2]
-    alone = [each for each in "".join(letters) if sum(each in other for other in (*letters, output)) == 1]
-    sums_one = "->" in equation and alone
+def _einsum(name, letters, equation, integers="same"):
     return OpSpec(
         name,
         lambda *arrays: np.asarray(np.einsum(equation, *arrays)),
         call=lambda *tensors: torch.einsum(equation, *tensors),
         shapes=sides(*letters),
-        integers="int64" if sums_one else "same",  # as `sum` has it
+        integers=integers,
         extremes=False,
         steps=64,
     )
