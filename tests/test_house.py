@@ -20,6 +20,8 @@ ALLOWED = {
     "random": {"autograd"},
     "threads": {"kernels"},
     "ops": {"autograd", "kernels", "random"},
+    "linalg": {"ops"},
+    "special": {"ops"},
     "nn": {"autograd", "ops"},
     "optim": {"autograd", "ops"},
     "capture": {"autograd", "kernels", "nn", "ops", "optim", "random"},
@@ -30,8 +32,8 @@ ALLOWED = {
     "command_line": {"__init__", "autograd", "datasets", "kernels", "nn", "ops", "optim", "threads", "utils"},
     "__main__": {"command_line"},
     "_names": {"autograd", "ops", "random", "serialization", "threads"},
-    "__init__": {"_names", "autograd", "capture", "datasets", "kernels", "nn", "ops", "optim", "random", "transforms"}
-    | {"utils"},
+    "__init__": {"_names", "autograd", "capture", "datasets", "kernels", "linalg", "nn", "ops", "optim", "random"}
+    | {"special", "transforms", "utils"},
 }
 HEAVY = (
     "numba",

@@ -9,7 +9,10 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("autograd", "capture", "datasets", "kernels", "nn", "ops", "optim", "random", "transforms", "utils")
+_SUBPACKAGES = (
+    *("autograd", "capture", "datasets", "kernels", "linalg", "nn", "ops", "optim", "random", "special", "transforms"),
+    "utils",
+)
 
 
 def __getattr__(name: str) -> Any:

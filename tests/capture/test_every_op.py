@@ -81,7 +81,7 @@ def new_values(case, call):
 
 def _few_values(rng, shape):
     """Numbers of which comparisons, counts and conversions find some of each kind."""
-    return rng.choice((-1.0, 0.0, 0.0, 1.5, np.nan, np.inf), shape)
+    return rng.choice((-1.0, 0.0, 0.0, 1.5, np.nan, np.inf, -np.inf), shape)
 
 
 def _small_integers(rng, shape):

@@ -1,15 +1,48 @@
 """The records of all ops, a file a family, as in `tinygrad_fr.ops`."""
 
-from . import compare, indexing, matmul, pointwise, reduce, shape
+from . import (
+    arithmetic,
+    compare,
+    contraction,
+    exponential,
+    indexing,
+    linalg,
+    logic,
+    matmul,
+    norms,
+    pointwise,
+    powers,
+    reduce,
+    rounding,
+    scans,
+    shape,
+    signs,
+    special,
+    statistics,
+    trigonometric,
+)
 from .record import Case, OpSpec, as_list, cases
 
 SPECS: list[OpSpec] = [
     *pointwise.SPECS,
+    *arithmetic.SPECS,
+    *signs.SPECS,
+    *powers.SPECS,
+    *exponential.SPECS,
+    *trigonometric.SPECS,
+    *special.SPECS,
+    *rounding.SPECS,
+    *compare.SPECS,
+    *logic.SPECS,
     *reduce.SPECS,
+    *scans.SPECS,
+    *statistics.SPECS,
     *matmul.SPECS,
+    *contraction.SPECS,
+    *norms.SPECS,
+    *linalg.SPECS,
     *indexing.SPECS,
     *shape.SPECS,
-    *compare.SPECS,
 ]
 DIFFERENTIABLE = [spec for spec in SPECS if spec.order]
 
@@ -27,6 +60,7 @@ NOT_COMPUTING = {
         "full_like",
         "linspace",
     ),
+    *("is_nonzero", "isreal"),  # test_compare
     *("ones", "ones_like", "tensor", "zeros", "zeros_like", "is_tensor", "numel"),
     *("new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "cpu", "cuda", "pin_memory"),
     *(
@@ -44,7 +78,17 @@ NOT_COMPUTING = {
     *("bernoulli_", "normal_", "uniform_"),
 }
 
-# Names whose writes and reads have tests of their own: test_indexing, test_views_inplace, test_shape.
-TESTED_APART = {"__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"}
+# Names whose writes and reads have tests of their own: test_compare, test_indexing, test_views_inplace, test_shape.
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not")
+TESTED_APART = {f"{name}_" for name in COMPARISONS} | {
+    "__getitem__",
+    "__setitem__",
+    "copy_",
+    "fill_",
+    "zero_",
+    "masked_fill_",
+    "__pos__",
+    "__rpow__",
+}
 
 __all__ = ["DIFFERENTIABLE", "NOT_COMPUTING", "SPECS", "TESTED_APART", "Case", "OpSpec", "as_list", "cases"]

@@ -20,6 +20,32 @@ def _product(x, y):
     return np.matmul(x.astype(np.float64), y.astype(np.float64)).astype(x.dtype)
 
 
+def _inner(x, y):
+    return np.inner(x.astype(np.float64), y.astype(np.float64)).astype(x.dtype)
+
+
+def _added(product):
+    """A twin of `addmm` and its kin, from that of the product."""
+    return lambda x, y, z, beta, alpha: (beta * x + alpha * product(y, z)).astype(x.dtype)
+
+
+def _sum(name, product, *letters):
+    """A product added to something, of the shape of the product or with axes missing in front."""
+    return OpSpec(
+        name,
+        _added(product),
+        shapes=lambda max_dims, max_side: sides(*letters)(max_dims, max_side).map(_all_there),
+        integers="",
+        params=drawn(beta=(1, 0.5, 0), alpha=(1, 2)),
+        extremes=False,
+        steps=64,
+    )
+
+
+def _all_there(shapes):
+    return tuple(tuple(max(side, 1) for side in shape) for shape in shapes)
+
+
 def _matrices(max_dims, max_side):
     """Two shapes that `matmul` takes: vectors, matrices and batches that broadcast."""
     side = st.integers(0, max_side)
@@ -43,21 +69,27 @@ def _tail(max_dims, max_side):
 
 
 MATMUL = [
-    OpSpec("matmul", _product, shapes=_matrices, operator="matmul", integers=None, extremes=False, steps=64),
-    OpSpec("mm", _product, shapes=sides("mk", "kn"), integers=None, extremes=False, steps=64),
-    OpSpec("mv", _product, shapes=sides("mk", "k"), integers=None, extremes=False, steps=64),
-    OpSpec("bmm", _product, shapes=sides("bmk", "bkn"), integers=None, extremes=False, steps=64),
-    OpSpec("dot", _product, shapes=sides("k", "k"), integers=None, extremes=False, steps=64),
+    OpSpec("matmul", _product, shapes=_matrices, operator="matmul", extremes=False, steps=64),
+    OpSpec("mm", _product, shapes=sides("mk", "kn"), extremes=False, steps=64),
+    OpSpec("mv", _product, shapes=sides("mk", "k"), extremes=False, steps=64),
+    OpSpec("bmm", _product, shapes=sides("bmk", "bkn"), extremes=False, steps=64),
+    OpSpec("dot", _product, shapes=sides("k", "k"), extremes=False, steps=64),
     OpSpec("outer", np.outer, shapes=sides("m", "n")),
+    OpSpec("vdot", _product, shapes=sides("k", "k"), extremes=False, steps=64),
+    OpSpec("inner", _inner, shapes=sides("mk", "abk"), extremes=False, steps=64),
     OpSpec(
         "addmm",
-        lambda x, y, z, beta, alpha: (beta * x + alpha * (y @ z)).astype(x.dtype),
+        _added(_product),
         shapes=_tail,
-        integers=None,
+        integers="",
         params=drawn(beta=(1, 0.5, 0), alpha=(1, 2)),
         extremes=False,
         steps=64,
     ),
+    _sum("addmv", _product, "m", "mk", "k"),
+    _sum("baddbmm", _product, "bmn", "bmk", "bkn"),
+    _sum("addbmm", lambda x, y: _product(x, y).sum(0), "mn", "bmk", "bkn"),
+    _sum("addr", np.outer, "mn", "m", "n"),
     OpSpec(
         "linear",
         _linear,

@@ -29,6 +29,11 @@ def two(max_dims, max_side):
     return draws.broadcastable(2, max_dims, max_side)
 
 
+def three(max_dims, max_side):
+    """Three shapes that broadcast to the first."""
+    return draws.broadcastable(2, max_dims, max_side).map(lambda found: (np.broadcast_shapes(*found), *found))
+
+
 def several_alike(max_dims, max_side):
     """One to three equal shapes."""
     return st.tuples(draws.shapes(max_dims, max_side, min_dims=1), st.integers(1, 3)).map(

@@ -125,6 +125,8 @@ def prepare(op: Op, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(inputs) == 1 and isinstance(inputs[0], Tensor) and inputs[0]._array.dtype in _FLOATS:
         return inputs
     operands = tuple(each if isinstance(each, (Tensor, bool, int, float)) else _as_operand(op, each) for each in inputs)
+    if op.check is not None:
+        op.check(*operands)
     kind = dtypes.result_type(*operands)
     if op.kind == "float" and not kind.is_floating_point:
         kind = dtypes.get_default_dtype()

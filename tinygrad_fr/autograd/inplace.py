@@ -96,6 +96,8 @@ def check_writable(name: str, target: Tensor) -> None:
 
 def _in_type_of(op: Op, target: Tensor, others: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs in the dtype of ``target``, refused where that would lose the category of the result."""
+    if op.check is not None:
+        op.check(target, *others)
     kind = dtypes.result_type(target, *others)
     if op.kind == "float" and not kind.is_floating_point:
         kind = dtypes.get_default_dtype()

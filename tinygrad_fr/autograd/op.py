@@ -64,6 +64,8 @@ class Op:
         self.kind = kind  # 'arithmetic', 'float', 'compare', or '' where the op takes its inputs as they are
         self.view = view  # the result shares memory with the first input
         self.keeps = keeps  # what forward returns after the result, for the backward on arrays alone
+        # Looks at the inputs before they are brought into one type: ``check(*inputs)`` raises for what the op refuses.
+        self.check: Callable[..., None] | None = None
         # What the kernels of this op do in passing, for captured steps: {"relu": params}, relu of the result comes from
         # the call with those params; ``masked_by``: the fused backward takes the result of such an op, of which the
         # first input came, as ``mask``, and gives the gradient of that op's input.

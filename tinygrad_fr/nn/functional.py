@@ -13,10 +13,11 @@ from ..ops import random as _random
 from ..ops.activation import gelu, sigmoid, silu, softplus, step, tanh
 from ..ops.checks import check_values
 from ..ops.creation import arange
+from ..ops.exponential import expm1
 from ..ops.indexing import where
 from ..ops.loss import nll, softmax_cross_entropy
 from ..ops.matmul import linear
-from ..ops.pointwise import bce, bce_of_logits, expm1, log1pexp
+from ..ops.pointwise import bce, bce_of_logits, log1pexp
 
 __all__ = [
     "binary_cross_entropy",

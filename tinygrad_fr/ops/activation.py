@@ -8,8 +8,11 @@ from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op, unary
 from ..autograd.inplace import write
-from .arithmetic import erf, exp, square
+from .checks import check_kind
+from .exponential import exp
+from .powers import square
 from .shape import canonical_dim
+from .special import erf
 
 _SQRT_HALF = math.sqrt(0.5)
 _NORMAL_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
@@ -188,9 +191,10 @@ def softplus(input, beta=1.0, threshold=20.0):
 # --- softmax -----------------------------------------------------------------------------------------------------
 
 
-@op(kind="float", launches=True)
+@op(launches=True)
 def _softmax(x, *, dim, out=None):
     """exp(x) / sum(exp(x)) along ``dim``."""
+    check_kind("softmax", x.dtype, "f")
     return k.softmax.softmax(x, dim, out=out)
 
 
@@ -204,9 +208,10 @@ def _(g, result, dim, out=None):
     return k.softmax.softmax_backward(g, result, dim, out=out)
 
 
-@op(kind="float", launches=True)
+@op(launches=True)
 def _log_softmax(x, *, dim, out=None):
     """x - log(sum(exp(x))) along ``dim``."""
+    check_kind("log_softmax", x.dtype, "f")
     return k.softmax.log_softmax(x, dim, out=out)
 
 

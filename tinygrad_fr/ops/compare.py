@@ -1,11 +1,12 @@
-"""Comparisons, logic and tests for special values: results are bool and have no derivative."""
+"""Comparisons and tests for special values: results are bool and have no derivative."""
 
 import numpy as np
 
-from ..autograd.binding import public
+from ..autograd.binding import alias, public
 from ..autograd.dispatch import apply, binary, op, unary
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor
+from .arrays import deliver
 
 
 def _comparison(name, function, operator):
@@ -25,6 +26,12 @@ le = _comparison("le", np.less_equal, "<=")
 gt = _comparison("gt", np.greater, ">")
 ge = _comparison("ge", np.greater_equal, ">=")
 
+alias("ne", "not_equal")
+alias("lt", "less")
+alias("le", "less_equal")
+alias("gt", "greater")
+alias("ge", "greater_equal")
+
 
 def _equality(comparison, otherwise):
     """``==`` with something that is no number is False, as for other Python objects."""
@@ -40,64 +47,36 @@ Tensor.__eq__ = _equality(eq, False)  # type: ignore
 Tensor.__ne__ = _equality(ne, True)  # type: ignore
 
 
-def _test(name, function, meaning):
+def _test(name, function, meaning, otherwise=False):
+    """A test that only floating point elements can pass, or fail where ``otherwise`` is True."""
+
     def forward(x, *, out=...):
-        return function(x, out=out) if x.dtype.kind == "f" else np.full(x.shape, name == "isfinite")
+        return function(x, out=out) if x.dtype.kind == "f" else deliver(np.full(x.shape, otherwise), out)
 
     forward.__name__ = name
     forward.__doc__ = f"Where the element is {meaning}.  (*) -> (*) bool."
-    return public(unary("compare")(forward))
+    return public(unary("compare")(forward), in_place=False)
 
 
 isnan = _test("isnan", np.isnan, "NaN")
 isinf = _test("isinf", np.isinf, "infinite")
-isfinite = _test("isfinite", np.isfinite, "neither infinite nor NaN")
-
-
-def _logical(name, function, meaning):
-    def forward(x, y, *, out=...):
-        return function(x, y, out=out)
-
-    forward.__name__ = name
-    forward.__doc__ = f"{meaning} of the truth values.  (*), (*) -> (*) bool."
-    return public(binary("compare")(forward))
-
-
-logical_and = _logical("logical_and", np.logical_and, "Both")
-logical_or = _logical("logical_or", np.logical_or, "Either")
-logical_xor = _logical("logical_xor", np.logical_xor, "One but not both")
+isposinf = _test("isposinf", lambda x, out: np.equal(x, np.inf, out=out), "+inf")
+isneginf = _test("isneginf", lambda x, out: np.equal(x, -np.inf, out=out), "-inf")
+isfinite = _test("isfinite", np.isfinite, "neither infinite nor NaN", otherwise=True)
 
 
 @public
-@unary("compare")
-def logical_not(x, *, out=...):
-    """Where the element is 0 or False.  (*) -> (*) bool."""
-    return np.logical_not(x, out=out)
+def isreal(input):
+    """True everywhere: there are no complex numbers here.  (*) -> (*) bool."""
+    return input == input if not input.is_floating_point() else (input == input) | isnan(input)
 
 
-def _bitwise(name, function, operator):
-    def forward(x, y, *, out=...):
-        if np.result_type(x, y).kind == "f":
-            raise RuntimeError(f"'bitwise_{operator}' is not implemented for floating point tensors")
-        return function(x, y, out=out)
-
-    forward.__name__ = name
-    forward.__doc__ = f"The bits of both by '{operator}'; for bool, the truth values.  (*), (*) -> (*)."
-    return public(binary("arithmetic")(forward), operator=operator)
-
-
-bitwise_and = _bitwise("bitwise_and", np.bitwise_and, "and")
-bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "or")
-bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "xor")
-
-
-@public(operator="invert")
-@unary("arithmetic")
-def bitwise_not(x, *, out=...):
-    """Every bit turned; for bool, not.  (*) -> (*)."""
-    if x.dtype.kind == "f":
-        raise RuntimeError("'bitwise_not' is not implemented for floating point tensors")
-    return np.invert(x, out=out)
+@public
+def is_nonzero(input):
+    """Whether the one element of the tensor is not 0; RuntimeError where there is not one."""
+    if input._array.size != 1:
+        raise RuntimeError(f"Boolean value of Tensor with {input._array.size} elements is ambiguous")
+    return bool(input.item())
 
 
 @public
@@ -112,6 +91,8 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where |input - other| <= atol + rtol |other|.  (*), (*) -> (*) bool."""
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"isclose: expected two tensors of one dtype, got {input.dtype} and {other.dtype}")
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: rtol and atol must be greater than or equal to zero, got {rtol} and {atol}")
     return apply(_isclose.op, (input, other), {"rtol": rtol, "atol": atol, "equal_nan": equal_nan})
 
 

@@ -2,15 +2,23 @@
 
 import math
 
+import numpy as np
+
 from .. import kernels as k
-from ..autograd.binding import public
+from ..autograd.binding import alias, public
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor
+from .arithmetic import scaled
+from .arrays import deliver
+from .checks import check_kind
 
 
 @op(launches=True)
 def _matmul(x, y, *, out=None):
     """x @ y of the last two axes; those before broadcast.  (..., M, K), (..., K, N) -> (..., M, N)."""
+    if x.dtype.kind != "f":
+        k._launch.not_in_a_program("NumPy multiplies matrices of integers")
+        return deliver(np.matmul(x, y), out)
     return k.gemm.matmul(x, y, out=out)
 
 
@@ -78,8 +86,7 @@ def _operands(input, other):
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}"
         )
-    if not input.is_floating_point():
-        raise NotImplementedError(f"matmul of {input.dtype.name} is not supported; convert both with .float()")
+    check_kind("matmul", input._array.dtype, "fiu")
     return input, other
 
 
@@ -87,25 +94,59 @@ def _product(tensor):
     return "x".join(map(str, tensor.shape))
 
 
-def _product_of_dims(name, first, second, example):
-    """`matmul` for fixed numbers of axes."""
-
-    def product(input, other):
-        if (input.ndim, other.ndim) != (first, second):
-            raise RuntimeError(
-                f"{name}: expected a {first}-D and a {second}-D tensor, got {list(input.shape)} and {list(other.shape)}"
-            )
-        return matmul(input, other)
-
-    product.__name__ = product.__qualname__ = name
-    product.__doc__ = f"The matrix product of a {first}-D and a {second}-D tensor.  {example}."
-    return public(product)
+@public
+def mm(input, mat2):
+    """The product of two matrices.  (M, K), (K, N) -> (M, N)."""
+    return _product_of_axes("mm", input, mat2, 2, 2)
 
 
-mm = _product_of_dims("mm", 2, 2, "(M, K), (K, N) -> (M, N)")
-mv = _product_of_dims("mv", 2, 1, "(M, K), (K,) -> (M,)")
-bmm = _product_of_dims("bmm", 3, 3, "(B, M, K), (B, K, N) -> (B, M, N)")
-dot = _product_of_dims("dot", 1, 1, "(K,), (K,) -> ()")
+@public
+def mv(input, vec):
+    """The product of a matrix and a vector.  (M, K), (K,) -> (M,)."""
+    return _product_of_axes("mv", input, vec, 2, 1)
+
+
+@public
+def bmm(input, mat2):
+    """The products of matrices, pair by pair.  (B, M, K), (B, K, N) -> (B, M, N)."""
+    return _product_of_axes("bmm", input, mat2, 3, 3)
+
+
+@public
+def dot(input, tensor):
+    """The sum of products of two vectors.  (K,), (K,) -> ()."""
+    return _product_of_axes("dot", input, tensor, 1, 1)
+
+
+def _product_of_axes(name, input, other, first, second):
+    """`matmul` of a tensor of ``first`` and one of ``second`` axes; RuntimeError for any other."""
+    if (input.ndim, other.ndim) != (first, second):
+        raise RuntimeError(
+            f"{name}: expected a {first}-D and a {second}-D tensor, got {list(input.shape)} and {list(other.shape)}"
+        )
+    return matmul(input, other)
+
+
+@public
+def vdot(input, other):
+    """`dot`: of real numbers the same.  (K,), (K,) -> ()."""
+    return dot(input, other)
+
+
+@public
+def inner(input, other):
+    """The products of all rows with all rows, over the last axes.  (..., K), (***, K) -> (..., ***)."""
+    if input.ndim == 0 or other.ndim == 0:
+        return input * other
+    if input._array.shape[-1] != other._array.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
+    size = input._array.shape[-1]
+    rows, columns = (math.prod(each._array.shape[:-1]) for each in (input, other))
+    product = mm(input.reshape(rows, size), other.reshape(columns, size).mT)
+    return product.reshape((*input._array.shape[:-1], *other._array.shape[:-1]))
 
 
 @public
@@ -116,12 +157,55 @@ def outer(input, vec2):
     return input.unsqueeze(1) * vec2.unsqueeze(0)
 
 
-@public
+alias("outer", "ger")
+
+
+# --- products added to something ---------------------------------------------------------------------------------
+
+
+def _sum_of(input, product, beta, alpha):
+    """beta * input + alpha * product, of the shape of the product; an input times 0 does not count, not even NaN."""
+    if input._array.shape != product._array.shape:
+        input = input.expand(product.shape)
+    product = scaled(product, product, alpha)
+    return product if beta == 0 else product + scaled(input, input, beta)
+
+
+@public(in_place=True)
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * mat1 @ mat2.  (M, N), (M, K), (K, N) -> (M, N)."""
-    product = mm(mat1, mat2)
-    product = product if alpha == 1 else product * alpha
-    return product if beta == 0 else product + (input if beta == 1 else input * beta)
+    return _sum_of(_of_type(input, mat1), mm(mat1, mat2), beta, alpha)
+
+
+@public(in_place=True)
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * mat @ vec.  (M,), (M, K), (K,) -> (M,)."""
+    return _sum_of(_of_type(input, mat), mv(mat, vec), beta, alpha)
+
+
+@public(in_place=True)
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * batch1 @ batch2, matrix by matrix.  (B, M, N), (B, M, K), (B, K, N) -> (B, M, N)."""
+    return _sum_of(_of_type(input, batch1), bmm(batch1, batch2), beta, alpha)
+
+
+@public(in_place=True)
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * the sum of all batch1 @ batch2.  (M, N), (B, M, K), (B, K, N) -> (M, N)."""
+    return _sum_of(_of_type(input, batch1), bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+@public(in_place=True)
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
+    """beta * input + alpha * outer(vec1, vec2).  (M, N), (M,), (N,) -> (M, N)."""
+    return _sum_of(input, outer(vec1, vec2), beta, alpha)
+
+
+def _of_type(input, matrix):
+    """``input``; RuntimeError where it is of another type than the ``matrix``."""
+    if input.dtype is not matrix.dtype:
+        raise RuntimeError(f"expected tensors of one dtype, but got {input.dtype.name} and {matrix.dtype.name}")
+    return input
 
 
 # --- the layer's form --------------------------------------------------------------------------------------------

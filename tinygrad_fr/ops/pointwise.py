@@ -3,22 +3,8 @@
 import numpy as np
 
 from .. import kernels as k
-from ..autograd.binding import public
 from ..autograd.dispatch import binary, unary
 from .activation import sigmoid
-from .arithmetic import exp
-
-
-@public
-@unary(launches=True, scalar="vecmath.expm1({x})")
-def expm1(x, *, out=None):
-    """exp(input) - 1, accurate near 0.  (*) -> (*)."""
-    return k.activation.expm1(x, out=out)
-
-
-@expm1.vjp()
-def _(g, x):
-    return g * exp(x)
 
 
 @unary(launches=True, scalar="vecmath.log1pexp({x})")

@@ -1,6 +1,5 @@
-"""Reductions over some or all axes."""
+"""Sums, products, extremes and truth over some or all axes."""
 
-import builtins
 import math
 from typing import NamedTuple
 
@@ -13,15 +12,12 @@ from ..autograd.dispatch import apply, op
 from ..autograd.engine import use_sum
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor
-from .arithmetic import maximum, minimum
-from .shape import canonical_dim, canonical_dims
+from .axes import numpy_names, stretch
+from .checks import check_floating, check_kind
+from .rounding import maximum, minimum
+from .shape import canonical_dim, canonical_dims, cat
 
-
-def _stretch(g, shape, dims, keepdim):
-    """A reduced gradient with its axes of size 1 back, stretched to ``shape``."""
-    if not keepdim:
-        g = g.reshape(tuple(1 if i in dims else size for i, size in enumerate(shape)))
-    return g.expand(shape)
+# --- sums --------------------------------------------------------------------------------------------------------
 
 
 @op
@@ -32,18 +28,19 @@ def _sum(x, *, dims, keepdim, out=None):
 
 @_sum.vjp()
 def _(g, x_shape, dims, keepdim):
-    return _stretch(g, x_shape, dims, keepdim)
+    return stretch(g, x_shape, dims, keepdim)
 
 
 use_sum(lambda x, axes: k.reduce.sum(x, axes, True))
 
 
 @public
+@numpy_names
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over the axes ``dim``, or all; integers and bool add up as int64.  (*) -> () or the axes left."""
-    if dtype is not None:
-        input = input.to(dtype)
-    return apply(_sum.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
+    input = input if dtype is None else input.to(dtype)
+    total = apply(_sum.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
+    return total if dtype is None else total.to(dtype)
 
 
 @op
@@ -55,10 +52,11 @@ def _mean(x, *, dims, keepdim, out=None):
 @_mean.vjp()
 def _(g, x_shape, dims, keepdim):
     count = math.prod([x_shape[dim] for dim in dims])
-    return _stretch(g / count, x_shape, dims, keepdim) if count else _stretch(g, x_shape, dims, keepdim)
+    return stretch(g / count, x_shape, dims, keepdim) if count else stretch(g, x_shape, dims, keepdim)
 
 
 @public
+@numpy_names
 def mean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over the axes ``dim``, or all; NaN where there is nothing.  (*) -> () or the axes left."""
     if dtype is not None:
@@ -72,20 +70,98 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 
 
 @public
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The mean squared distance from the mean, over N - correction (1 unless given).  (*) -> () or the axes left."""
-    if correction is None:
-        correction = 1 if unbiased is None else int(unbiased)
-    dims = canonical_dims(dim, input._array.ndim)
-    count = math.prod([input._array.shape[each] for each in dims])
-    centred = input - input.mean(dims, keepdim=True)
-    return (centred * centred).sum(dims, keepdim=keepdim) / builtins.max(count - correction, 0)
+@numpy_names
+def nansum(input, dim=None, keepdim=False, *, dtype=None):
+    """The `sum` of what is not NaN.  (*) -> () or the axes left."""
+    return input.masked_fill(input != input, 0).sum(dim, keepdim, dtype=dtype)
 
 
 @public
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The square root of `var`; its derivative where it is 0 is 0.  (*) -> () or the axes left."""
-    return _root(input.var(dim, unbiased, keepdim, correction=correction))
+@numpy_names
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The `mean` of what is not NaN.  (*) -> () or the axes left."""
+    input = input if dtype is None else input.to(dtype)
+    check_floating("nanmean", input)
+    return input.nansum(dim, keepdim) / (input == input).sum(dim, keepdim)
+
+
+@public
+@numpy_names
+def count_nonzero(input, dim=None):
+    """How many elements are not 0, over the axes ``dim``.  -> int64."""
+    return (input != 0).sum(dim)
+
+
+@op(kind="float")
+def _logsumexp(x, *, dims, keepdim, out=None):
+    """log(sum(exp(x))) over ``dims``, from the largest on."""
+    largest = np.max(x, axis=dims, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, x.dtype.type(0))
+    result = np.asarray(np.log(k.reduce.sum(np.exp(x - largest), dims, True)) + largest)
+    return result if keepdim else result.reshape([size for i, size in enumerate(x.shape) if i not in dims])
+
+
+@_logsumexp.vjp()
+def _(g, x, result, dims, keepdim):
+    shape = tuple(x.shape)
+    return stretch(g, shape, dims, keepdim) * (x - stretch(result, shape, dims, keepdim)).exp()
+
+
+@public
+@numpy_names
+def logsumexp(input, dim, keepdim=False):
+    """log(sum(exp(input))) over the axes ``dim``, without overflow.  (*) -> the axes left."""
+    return apply(_logsumexp.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
+
+
+# --- products ----------------------------------------------------------------------------------------------------
+
+
+@op
+def _prod(x, *, dim, out=None):
+    """The product along ``dim``."""
+    return np.asarray(np.prod(x, axis=dim, dtype=x.dtype))
+
+
+@_prod.backward
+def _(g, x, dim):
+    return np.expand_dims(g, dim) * _product_of_others(x, dim)
+
+
+def _product_of_others(x, dim):
+    """For each element the product of those before it and those after it along ``dim``; no division, zeros are fine."""
+    x = np.moveaxis(x, dim, 0)
+    before, after = np.ones_like(x), np.ones_like(x)
+    np.cumprod(x[:-1], axis=0, out=before[1:])
+    np.cumprod(x[:0:-1], axis=0, out=after[-2::-1])
+    return np.moveaxis(before * after, 0, dim)
+
+
+@_prod.reference
+def _(x, dim):
+    """By halves: products of two, which have derivatives of any order."""
+    while x._array.shape[dim] > 1:
+        half = x._array.shape[dim] // 2
+        product = x.narrow(dim, 0, half) * x.narrow(dim, half, half)
+        odd = x.narrow(dim, 2 * half, x._array.shape[dim] - 2 * half)
+        x = cat([product, odd], dim) if odd._array.size else product
+    return x.squeeze(dim) if x._array.shape[dim] else x.sum(dim) + 1
+
+
+@public
+@numpy_names
+def prod(input, dim=None, keepdim=False, *, dtype=None):
+    """The product along the axis ``dim``, or of all elements; integers as int64.  (*) -> () or the axes left."""
+    if dtype is not None:
+        input = input.to(dtype)
+    elif not input.is_floating_point():
+        input = input.to(dtypes.int64)
+    axis = 0 if dim is None else canonical_dim(dim, input.ndim)
+    product = apply(_prod.op, (input.reshape(-1) if dim is None or input.ndim == 0 else input,), {"dim": axis})
+    return product.unsqueeze(axis) if keepdim and dim is not None and input.ndim else product
+
+
+# --- extremes ----------------------------------------------------------------------------------------------------
 
 
 def _extreme(name, kernel, meaning):
@@ -100,11 +176,14 @@ def _extreme(name, kernel, meaning):
     @extreme.vjp()
     def _(g, x, result, dims, keepdim):
         shape = tuple(x.shape)
-        chosen = (x == _stretch(result, shape, dims, keepdim)).to(g.dtype)
+        chosen = (x == stretch(result, shape, dims, keepdim)).to(g.dtype)
         shares = chosen / chosen.sum(dims, keepdim=True)
-        return _stretch(g, shape, dims, keepdim) * shares
+        return stretch(g, shape, dims, keepdim) * shares
 
+    @numpy_names
     def reduction(input, dim=(), keepdim=False):
+        if not input._array.size and dim in (None, (), []):
+            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         return apply(extreme.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
 
     reduction.__name__ = reduction.__qualname__ = name
@@ -125,7 +204,9 @@ def _position(name, kernel, meaning):
     forward.__name__ = name
     position = op(forward)
 
+    @numpy_names
     def reduction(input, dim=None, keepdim=False):
+        check_kind(name, input._array.dtype, "fiu")
         dim = None if dim is None else canonical_dim(dim, input.ndim)
         return apply(position.op, (input,), {"dim": dim, "keepdim": keepdim})
 
@@ -138,14 +219,37 @@ argmax = _position("argmax", lambda *arguments: k.reduce.argmax(*arguments), "la
 argmin = _position("argmin", lambda *arguments: k.reduce.argmin(*arguments), "smallest")
 
 
-class _Named(NamedTuple):
-    """A result in two parts."""
+class ValuesIndices(NamedTuple):
+    """Elements, and where they are."""
 
     values: Tensor
     indices: Tensor
 
 
+class MinMax(NamedTuple):
+    """The smallest and the largest."""
+
+    min: Tensor
+    max: Tensor
+
+
+@public
+@numpy_names
+def aminmax(input, *, dim=None, keepdim=False):
+    """`amin` and `amax` along the axis ``dim``, or of all elements, as (min, max).  (*) -> () or the axes left."""
+    return MinMax(amin(input, () if dim is None else dim, keepdim), amax(input, () if dim is None else dim, keepdim))
+
+
+def taken_at(input, indices, dim, keepdim):
+    """The elements at ``indices``, of size 1 along ``dim``, with the indices."""
+    values = input.gather(dim, indices) if input.ndim else input.clone()
+    if not keepdim and input.ndim:
+        values, indices = values.squeeze(dim), indices.squeeze(dim)
+    return ValuesIndices(values, indices)
+
+
 def _extreme_with_indices(name, extreme, position, pairwise):
+    @numpy_names
     def reduction(input, dim=None, keepdim=False, *, other=None):
         if isinstance(dim, Tensor) or other is not None:
             return pairwise(input, dim if other is None else other)
@@ -156,11 +260,8 @@ def _extreme_with_indices(name, extreme, position, pairwise):
                     f"{list(input.shape)}"
                 )
             return extreme(input)
-        indices = position(input, dim, keepdim=True)
-        values = input.gather(dim, indices) if input.ndim else input.clone()
-        if not keepdim and input.ndim:
-            values, indices = values.squeeze(dim), indices.squeeze(dim)
-        return _Named(values, indices)
+        ranked = input.to(dtypes.uint8) if input.dtype is dtypes.bool_ else input
+        return taken_at(input, position(ranked, dim, keepdim=True), dim, keepdim)
 
     reduction.__name__ = reduction.__qualname__ = name
     reduction.__doc__ = f"The {name}imum: of all elements; with ``dim`` (values, indices); with a tensor, element-wise."
@@ -171,6 +272,9 @@ max = _extreme_with_indices("max", amax, argmax, maximum)
 min = _extreme_with_indices("min", amin, argmin, minimum)
 
 
+# --- truth and counts --------------------------------------------------------------------------------------------
+
+
 def _truth(name, function):
     def forward(x, *, dims, keepdim, out=None):
         found = np.asarray(function(x, axis=dims, keepdims=keepdim))
@@ -179,6 +283,7 @@ def _truth(name, function):
     forward.__name__ = name
     truth = op(forward)
 
+    @numpy_names
     def reduction(input, dim=None, keepdim=False):
         return apply(truth.op, (input,), {"dims": canonical_dims(dim, input._array.ndim), "keepdim": keepdim})
 
@@ -189,40 +294,6 @@ def _truth(name, function):
 
 all = _truth("all", np.all)
 any = _truth("any", np.any)
-
-
-@public
-def norm(input, p=2, dim=None, keepdim=False):
-    """(sum |x|^p)^(1/p) over the axes ``dim``; p may be inf; 'fro' is 2.  (*) -> () or the axes left.
-
-    Its derivative where the norm is 0 is 0.
-    """
-    if not input.is_floating_point():
-        raise RuntimeError(
-            f"norm(): expected a floating point tensor, got {input.dtype.name}; convert it with .float()"
-        )
-    if p in ("fro", 2):
-        return _root((input * input).sum(dim, keepdim=keepdim))
-    if p == float("inf"):
-        return input.abs().amax(() if dim is None else dim, keepdim=keepdim)
-    if p == 1:
-        return input.abs().sum(dim, keepdim=keepdim)
-    if not isinstance(p, (int, float)) or p <= 0:
-        raise NotImplementedError(f"norm: p={p!r} is not supported; expected a positive number, inf or 'fro'")
-    return _root(input.abs().pow(p).sum(dim, keepdim=keepdim), p)
-
-
-def _root(x, p=2):
-    """x^(1/p) with a derivative of 0, not infinity, where x is 0."""
-    zero = x == 0
-    root = x.masked_fill(zero, 1.0)
-    return (root.sqrt() if p == 2 else root.pow(1 / p)).masked_fill(zero, 0.0)
-
-
-@public
-def count_nonzero(input, dim=None):
-    """How many elements are not 0, over the axes ``dim``.  -> int64."""
-    return (input != 0).sum(dim)
 
 
 @public
@@ -246,23 +317,3 @@ def _bincount(x, weights, *, minlength, out=None):
     """How often each value occurs; sums of weights have their type."""
     counts = np.bincount(x, weights, minlength)
     return counts if weights is None or weights.dtype.kind != "f" else counts.astype(weights.dtype)
-
-
-@public
-def cumsum(input, dim, *, dtype=None):
-    """The running sum along ``dim``.  (*) -> (*)."""
-    input = input if dtype is None else input.to(dtype)
-    if not input.is_floating_point():
-        input = input.to(dtypes.int64)
-    return apply(_cumsum.op, (input,), {"dim": canonical_dim(dim, input.ndim)})
-
-
-@op
-def _cumsum(x, *, dim, out=None):
-    """The running sum along ``dim``."""
-    return np.cumsum(x, axis=dim, dtype=x.dtype).reshape(x.shape)
-
-
-@_cumsum.vjp()
-def _(g, dim):
-    return g.flip(dim).cumsum(dim).flip(dim) if g.ndim else g
