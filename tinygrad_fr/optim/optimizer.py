@@ -15,6 +15,7 @@ from ..autograd.tensor import wrap
 from ..ops.optim import clear_grad, new_launch
 
 Group = dict[str, Any]
+NUMBERS = {"step", "mu_product", "eta", "mu"}  # states that are one number; all others are like the parameter
 
 
 class Optimizer:
@@ -192,9 +193,9 @@ def _check_parameters(params: list[Any]) -> None:
 
 
 def _loaded(name: str, value: Any, p: Tensor) -> Any:
-    """A copy of a saved value; tensors, but for the count of steps, in the type of the parameter."""
+    """A copy of a saved value; tensors, but for the count of steps and its like, in the type of the parameter."""
     value = copy.deepcopy(value)
-    if isinstance(value, Tensor) and name != "step" and value.is_floating_point():
+    if isinstance(value, Tensor) and name not in NUMBERS and value.is_floating_point():
         return value.to(p.dtype)
     return value
 
@@ -203,6 +204,13 @@ def check_at_least_zero(what: str, value: float) -> None:
     """ValueError ``Invalid <what>: <value>`` unless value >= 0."""
     if not value >= 0.0:
         raise ValueError(f"Invalid {what}: {value}")
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """ValueError unless both are in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
 
 def refuse(**options: Any) -> None:

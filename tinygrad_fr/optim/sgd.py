@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.inplace import write_each
 from ..autograd.tensor import wrap
-from ..ops.optim import sgd_
+from ..ops.optim import sgd
 from .optimizer import Group, Optimizer, check_at_least_zero, refuse
 
 
@@ -79,4 +80,4 @@ class SGD(Optimizer):
 
 def _step(chosen: list[Tensor], velocities: list[Any], hyper: Tensor, params: dict[str, Any]) -> None:
     if chosen:
-        sgd_(chosen, [p.grad for p in chosen], velocities, hyper, params)
+        write_each(sgd.op, (chosen, [p.grad for p in chosen], velocities), hyper, params)
