@@ -8,7 +8,7 @@ import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
 from tinygrad_fr.nn import functional as F
 
-from .harness import eager, observed, same_as_eager, values
+from .harness import eager, falls_back, observed, same_as_eager, values
 
 STEPS = 50
 
@@ -24,6 +24,16 @@ METHODS = {
     "AdamW": partial(optim.AdamW, lr=0.01, weight_decay=0.1),
     "amsgrad": partial(optim.Adam, lr=0.01, amsgrad=True),
     "AdamW with amsgrad": partial(optim.AdamW, lr=0.01, amsgrad=True),
+    "Adagrad": partial(optim.Adagrad, lr=0.05, lr_decay=0.01),
+    "RMSprop": partial(optim.RMSprop, lr=0.01),
+    "centered RMSprop with momentum": partial(optim.RMSprop, lr=0.005, momentum=0.9, centered=True, weight_decay=0.01),
+    "Adadelta": partial(optim.Adadelta, lr=1.0),
+    "Adamax": partial(optim.Adamax, lr=0.01),
+    "NAdam": partial(optim.NAdam, lr=0.01),
+    "NAdam with decoupled weight decay": partial(optim.NAdam, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    "RAdam": partial(optim.RAdam, lr=0.01),
+    "Rprop": partial(optim.Rprop, lr=0.01),
+    "ASGD": partial(optim.ASGD, lr=0.1, t0=10, lambd=1e-3),
 }
 
 
@@ -60,6 +70,36 @@ def training(compile, model, optimizer, criterion, dtype=torch.float32):
 def test_methods(compile, method):
     model = net(nn.ReLU())
     return training(compile, model, METHODS[method](model.parameters()), nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize("method", METHODS)
+@same_as_eager(calls=20)
+def test_a_rate_that_changes_between_replays(compile, method):
+    model = net(nn.Tanh())
+    optimizer = METHODS[method](model.parameters())
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+
+    def with_another_rate(i):
+        for group in optimizer.param_groups:
+            group["lr"] *= 0.9
+        return call(i)
+
+    return with_another_rate
+
+
+@falls_back("step hooks of an optimizer")
+def test_step_hooks(compile):
+    model = net(nn.Tanh())
+    optimizer = optim.Adam(model.parameters())
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+    steps = []
+
+    def hooked_from_the_fourth_step_on(i):
+        if i == 3:
+            optimizer.register_step_post_hook(lambda *_: steps.append(i))
+        return *call(i), list(steps)
+
+    return hooked_from_the_fourth_step_on
 
 
 LAYERS = {

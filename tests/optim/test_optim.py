@@ -203,6 +203,65 @@ def test_strided_and_0d_parameters(method):
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# Hooks.
+
+
+def stepping(method=optim.SGD, **options):
+    p = torch.ones(1, requires_grad=True)
+    p.grad = torch.ones(1)
+    return p, method([p], **{"lr": 0.5, **options})
+
+
+def test_step_hooks():
+    p, optimizer = stepping()
+    seen = []
+    before = optimizer.register_step_pre_hook(lambda *given: seen.append(("before", *given, p.item())))
+    after = optimizer.register_step_post_hook(lambda *given: seen.append(("after", *given, p.item())))
+    optimizer.step(closure=None)
+    given = (optimizer, (optimizer,), {"closure": None})
+    assert seen == [("before", *given, 1.0), ("after", *given, 0.5)]
+    before.remove()
+    after.remove()
+    optimizer.step()
+    assert len(seen) == 2
+
+
+def test_a_step_pre_hook_may_change_the_arguments():
+    _, optimizer = stepping()
+    optimizer.register_step_pre_hook(lambda self, args, kwargs: ((self, lambda: "loss"), {}))
+    assert optimizer.step() == "loss"
+    optimizer.register_step_pre_hook(lambda *given: "nonsense")
+    with pytest.raises(RuntimeError, match=r"None or \(new_args, new_kwargs\), got 'nonsense'"):
+        optimizer.step()
+
+
+def test_hooks_of_an_optimizer_with_a_step_of_its_own():
+    class Halving(optim.Optimizer):
+        def step(self, closure=None):
+            with torch.no_grad():
+                for p in self.param_groups[0]["params"]:
+                    p /= 2
+
+    p = torch.ones(1, requires_grad=True)
+    optimizer, seen = Halving([p], {}), []
+    optimizer.register_step_post_hook(lambda *_: seen.append(p.item()))
+    optimizer.step()
+    assert seen == [0.5]
+
+
+def test_hooks_of_saving_and_loading():
+    _, optimizer = stepping(momentum=0.9)
+    seen = []
+    optimizer.register_state_dict_pre_hook(lambda self: seen.append("saving"))
+    optimizer.register_state_dict_pre_hook(lambda self: seen.append("first"), prepend=True)
+    optimizer.register_state_dict_post_hook(lambda self, state: {**state, "note": 3})
+    optimizer.register_load_state_dict_pre_hook(lambda self, state: seen.append(state["note"]))
+    optimizer.register_load_state_dict_post_hook(lambda self: seen.append("loaded"))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert seen == ["first", "saving", 3, "loaded"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # The graph and the dispatch.
 
 

@@ -57,7 +57,12 @@ _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
-_INNER = ("_hyper", "_launches", "_non_persistent_buffers_set")  # attributes that only the library itself reads
+_INNER = (
+    "_has_stepped",
+    "_hyper",
+    "_launches",
+    "_non_persistent_buffers_set",
+)  # attributes that only the library itself reads
 
 Reached = list[tuple[str, Any]]  # objects, and what they are called
 
@@ -169,6 +174,8 @@ class World:
         self.watches.add_values(vars(optimizer), ("state", "param_groups"), where, [where] * 2, ALL)
         self.watches.add_container(optimizer.param_groups, where, structural=ALL)
         self.watches.add_container(optimizer.state, where, structural=ALL)
+        for hooks in (optimizer._step_pre_hooks, optimizer._step_post_hooks):
+            self.watches.add_container(hooks, f"the step hooks of {where}", structural=ALL)
         reached += [("", each) for each in optimizer.state]
         for entries in optimizer.state.values():
             self.watches.add_container(entries, where, structural=ALL, keys=False)
