@@ -7,8 +7,9 @@ import pytest
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
 from tinygrad_fr.nn import functional as F
+from tinygrad_fr.optim import lr_scheduler
 
-from .harness import eager, falls_back, observed, same_as_eager, values
+from .harness import eager, falls_back, observed, python_calls, same_as_eager, values
 
 STEPS = 50
 
@@ -85,6 +86,58 @@ def test_a_rate_that_changes_between_replays(compile, method):
         return call(i)
 
     return with_another_rate
+
+
+SCHEDULES = {
+    "SGD": (partial(optim.SGD, lr=0.1, momentum=0.9), partial(lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=60)),
+    "RMSprop": (partial(optim.RMSprop, momentum=0.9), partial(lr_scheduler.CyclicLR, base_lr=0.01, max_lr=0.1)),
+    "Adam": (optim.Adam, partial(lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=60)),
+}
+
+
+@pytest.mark.parametrize("method", SCHEDULES)
+def test_scheduled_momentum_is_data(method):
+    """Rates and momenta change at every step; the step is recorded once, and replayed from then on."""
+    make, schedule = SCHEDULES[method]
+
+    @same_as_eager(calls=20)
+    def program(compile):
+        model = net(nn.Tanh())
+        optimizer = make(model.parameters())
+        scheduler = schedule(optimizer)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        compiled = compile(step)
+
+        def call(i):
+            with python_calls(step) as calls:
+                loss = compiled(*classes(i))
+            assert compile is eager or i < 3 or not calls, f"step {i} was not replayed"
+            scheduler.step()
+            return loss, model, optimizer
+
+        return call
+
+    program()
+
+
+@same_as_eager(calls=12)
+def test_momentum_switched_off_and_on(compile):
+    model = net(nn.Tanh())
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, dampening=0.1)
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+
+    def switching(i):
+        optimizer.param_groups[0]["momentum"] = (0.9, 0.9, 0.9, 0.5, 0.5, 0.5, 0, 0, 0, 0.9, 0.8, 0.0)[i]
+        return call(i)
+
+    return switching
 
 
 @falls_back("step hooks of an optimizer")

@@ -184,6 +184,8 @@ class World:
         for group, (_, hyper) in zip(optimizer.param_groups, optimizer._hyper, strict=False):
             options = [name for name in group if name not in optimizer._data_options]
             self.watches.add_values(group, options, where, [where] * len(options), ALL)
+            if optimizer._switch_options:
+                self.watches.add(_are_set(optimizer._switch_options), group, where, structural=ALL)
             self.watches.add_size(group, where, ALL)
             self.watches.add_container(group["params"], where, structural=ALL)
             self._of_optimizers.add(id(hyper))
@@ -407,6 +409,11 @@ _gradient = operator.attrgetter("grad")
 
 def _have_no_gradients(tensors: list[Tensor]) -> Iterator[bool]:
     return map(operator.is_, map(_gradient, tensors), itertools.repeat(None))
+
+
+def _are_set(options: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[bool]]:
+    """A reader of whether options of a group are other than 0."""
+    return lambda group: [group[name] != 0 for name in options]
 
 
 def _attribute(name: str, where: str) -> str:

@@ -57,6 +57,7 @@ class Optimizer:
 
     _hyper_names: tuple[str, ...] = ()
     _data_options: tuple[str, ...] = ()  # of a group: those that only ever reach the update through its data
+    _switch_options: tuple[str, ...] = ()  # of those: where 0 and other numbers are different launches
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)

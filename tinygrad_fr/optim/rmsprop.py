@@ -21,7 +21,8 @@ class RMSprop(Stateful):
     """
 
     _hyper_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
-    _data_options = ("lr", "alpha", "eps", "weight_decay")
+    _data_options = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    _switch_options = ("momentum",)
     _op = rmsprop.op
     _states = ("square_avg", "grad_avg", "momentum_buffer", "step")
 

@@ -23,7 +23,8 @@ class SGD(Optimizer):
     """
 
     _hyper_names = ("lr", "momentum", "dampening", "weight_decay")
-    _data_options = ("lr", "dampening", "weight_decay")
+    _data_options = ("lr", "momentum", "dampening", "weight_decay")
+    _switch_options = ("momentum",)
 
     def __init__(
         self,
