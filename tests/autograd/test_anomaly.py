@@ -103,6 +103,16 @@ def test_errors_of_a_backward_show_the_forward_call():
     assert "y = Failing.apply(x).sum()" in warning
 
 
+def test_errors_of_a_backward_that_is_recorded():
+    @torch.compile
+    def step(x):
+        Failing.apply(x).sum().backward()
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="it does not work"):
+            step(torch.ones(3, requires_grad=True))
+
+
 def test_it_is_entered_with_a_warning():
     with pytest.warns(UserWarning, match="Anomaly Detection has been enabled"):
         detect_anomaly()

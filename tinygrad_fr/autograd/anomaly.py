@@ -48,10 +48,10 @@ class _Detector(Recorder):
     def differentiated(self, node: Node, gradients: Any) -> None:
         for i, gradient in enumerate(gradients):
             if self.check_nan and gradient is not None and np.isnan(gradient._array).any():
-                self.failed(node)
+                self.not_differentiated(node)
                 raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 
-    def failed(self, node: Node) -> None:
+    def not_differentiated(self, node: Node) -> None:
         known = f"Traceback of forward call that caused the error:\n{_places.get(node)}"
         where = known if node in _places else UNKNOWN
         warnings.warn(f"Error detected in {node.name()}. {where}", stacklevel=2)

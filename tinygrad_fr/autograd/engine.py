@@ -325,7 +325,7 @@ def _differentiated(node: Node, parents: Any, g: Any, create_graph: bool) -> Any
     try:
         gradients = node.op.tensor_gradients(node, parents, g, create_graph)
     except Exception:
-        recorder.failed(node)
+        recorder.not_differentiated(node)
         raise
     recorder.differentiated(node, gradients)
     return gradients

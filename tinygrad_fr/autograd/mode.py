@@ -23,7 +23,7 @@ class Recorder:
     def differentiated(self, node: Any, gradients: Any) -> None:
         """The derivative of ``node`` was computed: for each input its gradient, or None."""
 
-    def failed(self, node: Any) -> None:
+    def not_differentiated(self, node: Any) -> None:
         """Computing it raised."""
 
     def constant(self, array: np.ndarray) -> None:

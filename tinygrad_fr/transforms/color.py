@@ -1,7 +1,6 @@
 """Transforms that change values: colours, grey, blur, erased parts."""
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from ..ops.random import randn, randperm
 from ._base import Transform, happens, uniform, whole
 from .functional import color as F
 from .functional import convert, get_dimensions
+from .functional._images import checked_tensor
 
 Limits = tuple[float, float] | None
 
@@ -91,13 +91,13 @@ class GaussianBlur(Transform):
     """A blur whose width is ``sigma``, or is drawn between (least, most); see `functional.gaussian_blur`."""
 
     def __init__(self, kernel_size: Any, sigma: Any = (0.1, 2.0)):
-        sizes = [kernel_size] if isinstance(kernel_size, numbers.Number) else list(kernel_size)
+        sizes = [kernel_size] if isinstance(kernel_size, (int, float)) else list(kernel_size)
         if len(sizes) not in (1, 2):
             raise ValueError("Kernel size should be a tuple/list of two integers")
         if any(size <= 0 or size % 2 == 0 for size in sizes):
             raise ValueError("Kernel size value should be an odd and positive number.")
         self.kernel_size = (sizes[0], sizes[-1])
-        if isinstance(sigma, numbers.Number):
+        if isinstance(sigma, (int, float)):
             sigma = (sigma, sigma)
         if not isinstance(sigma, Sequence) or len(sigma) not in (1, 2):
             raise TypeError("sigma should be a single number or a list/tuple with length 2.")
@@ -133,7 +133,7 @@ class RandomErasing(Transform):
         value: Any = 0,
         inplace: bool = False,
     ):
-        if not isinstance(value, (numbers.Number, str, tuple, list)):
+        if not isinstance(value, (int, float, str, tuple, list)):
             raise TypeError("Argument value should be either a number or str or a sequence")
         if isinstance(value, str) and value != "random":
             raise ValueError("If value is str, it should be 'random'")
@@ -170,8 +170,8 @@ class RandomErasing(Transform):
     def forward(self, img: Any) -> Any:
         if not happens(self.p):
             return img
-        value = [self.value] if isinstance(self.value, numbers.Number) else list(self.value)
-        channels = get_dimensions(img)[0]
+        value: list[Any] = [self.value] if isinstance(self.value, (int, float)) else list(self.value)
+        channels = get_dimensions(checked_tensor(img))[0]
         if self.value != "random" and len(value) not in (1, channels):
             raise ValueError(
                 f"If value is a sequence, it should have either a single value or {channels} (number of input channels)"
@@ -216,10 +216,10 @@ class ConvertImageDtype(Transform):
 
 def _limits(name: str, given: Any, center: float = 1.0, least: float = 0.0, most: float = math.inf) -> Limits:
     """Where a factor is drawn; None where it is ``center`` always."""
-    if isinstance(given, numbers.Number):
-        if given < 0:  # type: ignore[operator]
+    if isinstance(given, (int, float)):
+        if given < 0:
             raise ValueError(f"If {name} is a single number, it must be non negative.")
-        low, high = center - float(given), center + float(given)  # type: ignore[arg-type]
+        low, high = center - float(given), center + float(given)
         low = max(low, 0.0) if center else low
     elif isinstance(given, (tuple, list)) and len(given) == 2:
         low, high = float(given[0]), float(given[1])

@@ -1,7 +1,6 @@
 """Transforms that move pixels: sizes, cuts, mirror images, turns."""
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -282,10 +281,10 @@ class RandomAffine(Transform):
 
 def _size(size: Any) -> tuple[int, int]:
     """(height, width), from one number or a sequence of one or two."""
-    lengths = [size] if isinstance(size, numbers.Number) else list(size)
+    lengths = [size] if isinstance(size, (int, float)) else list(size)
     if len(lengths) not in (1, 2):
         raise ValueError("Please provide only two dimensions (h, w) for size.")
-    return int(lengths[0]), int(lengths[-1])  # type: ignore[call-overload]
+    return int(lengths[0]), int(lengths[-1])
 
 
 def _range(name: str, limits: Any) -> Sequence[float]:
@@ -299,10 +298,10 @@ def _range(name: str, limits: Any) -> Sequence[float]:
 
 def _around_zero(name: str, given: Any, lengths: Sequence[int] = (2,)) -> list[float]:
     """(-given, given) of one number, or the limits that are given."""
-    if isinstance(given, numbers.Number):
-        if given < 0:  # type: ignore[operator]
+    if isinstance(given, (int, float)):
+        if given < 0:
             raise ValueError(f"If {name} is a single number, it must be positive.")
-        return [-float(given), float(given)]  # type: ignore[arg-type]
+        return [-float(given), float(given)]
     if not isinstance(given, Sequence):
         raise TypeError(f"{name} should be a sequence of length {' or '.join(map(str, lengths))}.")
     if len(given) not in lengths:

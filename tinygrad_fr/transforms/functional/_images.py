@@ -84,6 +84,13 @@ def checked_image(img: Any) -> bool:
     return False
 
 
+def checked_tensor(img: Any) -> Tensor:
+    """A Tensor image.  TypeError: anything else."""
+    if checked_image(img):
+        raise TypeError(f"img should be Tensor Image. Got {type(img)}")
+    return img
+
+
 def get_dimensions(img: Any) -> list[int]:
     """[channels, height, width]."""
     if checked_image(img):

@@ -1,6 +1,5 @@
 """Colours and values: brighter, more contrast, other hues, grey, blurred, erased."""
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from ...autograd import Tensor
 from ...autograd.tensor import wrap
-from ._images import checked_image, get_dimensions, library, of_each_channel, pil, pixels_of
+from ._images import checked_image, checked_tensor, get_dimensions, library, of_each_channel, pil, pixels_of
 from .convert import pil_to_tensor, to_pil_image
 
-GREY = np.array([0.2989, 0.587, 0.114])  # the weights of red, green and blue (ITU-R BT.601)
+RED, GREEN, BLUE = 0.2989, 0.587, 0.114  # their weights in grey (ITU-R BT.601)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -161,7 +160,8 @@ def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
     """(..., 3, H, W) -> (..., 1, H, W) of floating point."""
-    return np.tensordot(np.moveaxis(pixels, -3, -1), GREY, axes=1)[..., None, :, :]
+    red, green, blue = (pixels[..., i : i + 1, :, :] for i in range(3))
+    return RED * red + GREEN * green + BLUE * blue
 
 
 def _check_outputs(channels: int) -> None:
@@ -207,7 +207,7 @@ def _bell(size: int, sigma: float) -> np.ndarray:
 
 
 def _two(value: Any, name: str) -> list[Any]:
-    values: Sequence[Any] = [value] if isinstance(value, numbers.Number) else value
+    values: Sequence[Any] = [value] if isinstance(value, (int, float)) else value
     if len(values) not in (1, 2):
         raise ValueError(f"If {name} is a sequence its length should be 2. Got {len(values)}")
     return [values[0], values[-1]]
@@ -215,8 +215,6 @@ def _two(value: Any, name: str) -> list[Any]:
 
 def erase(img: Any, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Any:
     """An image with ``v`` in ``h`` rows from ``i`` on and ``w`` columns from ``j`` on.  Of Tensors alone."""
-    if checked_image(img):
-        raise TypeError(f"img should be Tensor Image. Got {type(img)}")
-    img = img if inplace else img.clone()
+    img = checked_tensor(img) if inplace else checked_tensor(img).clone()
     img[..., i : i + h, j : j + w] = v
     return img

@@ -1,7 +1,6 @@
 """Images cut, mirrored, resized and turned: by Pillow, and for Tensors by SciPy and Pillow channel by channel."""
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -102,7 +101,7 @@ def checked_padding(padding: Any, padding_mode: str) -> tuple[int, int, int, int
     """(left, top, right, bottom).  TypeError, ValueError: no padding, another mode."""
     if padding_mode not in _PADDING_MODES:
         raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
-    if isinstance(padding, numbers.Number):
+    if isinstance(padding, (int, float)):
         padding = [padding]
     if not isinstance(padding, (tuple, list)):
         raise TypeError("Got inappropriate padding arg")
@@ -204,7 +203,7 @@ def rotate(
     channel, is what comes in from outside, else 0.
     """
     interpolation = _checked_turning(interpolation)
-    if not isinstance(angle, numbers.Number):
+    if not isinstance(angle, (int, float)):
         raise TypeError("Argument angle should be int or float")
     if center is not None and len(center) != 2:
         raise ValueError("Argument center should be a sequence of length 2")
@@ -236,7 +235,7 @@ def affine(
     one a channel, is what comes in from outside, else 0.
     """
     interpolation = _checked_turning(interpolation)
-    if not isinstance(angle, numbers.Number):
+    if not isinstance(angle, (int, float)):
         raise TypeError("Argument angle should be int or float")
     if not isinstance(translate, (list, tuple)):
         raise TypeError("Argument translate should be a sequence")
@@ -265,8 +264,8 @@ def _checked_turning(interpolation: Any) -> InterpolationMode:
 
 
 def _shears(shear: Any) -> tuple[float, float]:
-    if isinstance(shear, numbers.Number):
-        return (float(shear), 0.0)  # type: ignore[arg-type]
+    if isinstance(shear, (int, float)):
+        return (float(shear), 0.0)
     if not isinstance(shear, (list, tuple)):
         raise TypeError("Shear should be either a single value or a sequence of two values")
     if len(shear) not in (1, 2):
@@ -323,26 +322,27 @@ def _transformed(
 
 def _pair(size: Any) -> tuple[int, int]:
     """(height, width), from one number or a sequence of one or two."""
-    lengths = [size] if isinstance(size, numbers.Number) else list(size)
+    lengths = [size] if isinstance(size, (int, float)) else list(size)
     return int(lengths[0]), int(lengths[-1])
 
 
 def _fills(fill: Any, channels: int) -> list[float]:
     """A number for each channel."""
-    given = [0 if fill is None else fill] if fill is None or isinstance(fill, numbers.Number) else list(fill)
-    if len(given) not in (1, channels):
+    if fill is None or isinstance(fill, (int, float)):
+        return [fill or 0] * channels
+    if len(fill) not in (1, channels):
         raise ValueError(
             "The number of elements in 'fill' does not match the number of channels of the image "
-            f"({len(given)} != {channels})"
+            f"({len(fill)} != {channels})"
         )
-    return given * channels if len(given) == 1 else given
+    return list(fill) if len(fill) == channels else list(fill) * channels
 
 
 def _fill_of_pil(img: Any, fill: Any) -> Any:
     """A number or a tuple, as the mode of the image has it."""
     kind = float if img.mode == "F" else int
-    fills = tuple(kind(each) for each in _fills(fill, len(img.getbands())))
-    return fills if len(fills) > 1 else fills[0]
+    fills = [kind(each) for each in _fills(fill, len(img.getbands()))]
+    return tuple(fills) if len(fills) > 1 else fills[0]
 
 
 def _as_pil(pixels: np.ndarray, like: Any) -> Any:
