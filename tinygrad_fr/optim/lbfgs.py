@@ -69,33 +69,42 @@ class LBFGS(Optimizer):
         for left in reversed(range(group["max_iter"])):
             state["n_iter"] += 1
             d = self._direction(state, g)
-            before, slope = loss, g @ d
             t = group["lr"] * (min(1.0, 1.0 / np.abs(g).sum()) if state["n_iter"] == 1 else 1)
-            state.update(d=wrap(d), t=float(t), prev_flat_grad=wrap(g), prev_loss=before)
-            if slope > -group["tolerance_change"]:
+            start = Point(0.0, loss, g, g @ d)
+            state.update(d=wrap(d), t=float(t), prev_flat_grad=wrap(g), prev_loss=loss)
+            if start.slope > -group["tolerance_change"]:
                 break
-            count = 0
-            if group["line_search_fn"] is not None:
-                most = group["max_eval"] - evaluations
-                found, count = self._search(closure, Point(0.0, loss, g, slope), t, d, most)
-                t, loss, g = found.t, found.loss, found.gradient
-                self._move(t, d)
-            else:
-                self._move(t, d)
-                if left:
-                    loss, g, count = float(closure()), self._gradient(), 1
-            state["t"] = float(t)
-            evaluations += count
+            here, count = self._go(closure, start, t, d, group["max_eval"] - evaluations, is_last=not left)
+            loss, g = here.loss, here.gradient
+            state["t"] = float(here.t)
             state["func_evals"] += count
+            evaluations += count
             is_done = (
                 evaluations >= group["max_eval"]
                 or np.abs(g).max() <= group["tolerance_grad"]
-                or np.abs(d * t).max() <= group["tolerance_change"]
-                or abs(loss - before) < group["tolerance_change"]
+                or np.abs(d * here.t).max() <= group["tolerance_change"]
+                or abs(loss - start.loss) < group["tolerance_change"]
             )
             if is_done:
                 break
         return first_loss
+
+    def _go(
+        self, closure: Callable[[], Any], start: Point, t: float, d: np.ndarray, most: int, is_last: bool
+    ) -> tuple[Point, int]:
+        """Go along ``d``: ``t`` far, or as far as the line search says. Gives where that is, and the evaluations.
+
+        After the last step of that length nobody asks for the loss any more: it is left as it was.
+        """
+        if self.param_groups[0]["line_search_fn"] is not None:
+            found, count = self._search(closure, start, t, d, most)
+            self._move(found.t, d)
+            return found, count
+        self._move(t, d)
+        if is_last:
+            return start._replace(t=t), 0
+        loss = float(closure())
+        return Point(t, loss, self._gradient(), np.nan), 1
 
     def _direction(self, state: dict[str, Any], g: np.ndarray) -> np.ndarray:
         """Minus the gradient times the estimated inverse of the Hessian, which takes note of the last step."""
