@@ -21,7 +21,7 @@ ALLOWED = {
     "threads": {"kernels"},
     "ops": {"autograd", "kernels", "random"},
     "nn": {"autograd", "ops"},
-    "optim": {"autograd", "ops"},
+    "optim": {"autograd", "nn", "ops"},
     "capture": {"autograd", "kernels", "nn", "ops", "optim", "random"},
     "utils": {"autograd", "kernels", "ops", "random"},
     "datasets": {"autograd", "kernels", "ops", "utils"},
