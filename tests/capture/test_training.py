@@ -9,7 +9,7 @@ from tinygrad_fr import nn, optim
 from tinygrad_fr.nn import functional as F
 from tinygrad_fr.optim import lr_scheduler
 
-from .harness import eager, falls_back, observed, python_calls, same_as_eager, values
+from .harness import eager, falls_back, may_fall_back, observed, python_calls, same_as_eager, values
 
 STEPS = 50
 
@@ -278,3 +278,32 @@ def test_it_learns():
         seen, _ = observed(program, compile, 200)
         losses = [float(each[1][1]["values"]) for each in seen[:-1]]
         assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+
+
+class Own(optim.Optimizer):
+    """A method of the user's: a step of Python lines, with an option and perhaps a count of its own."""
+
+    def __init__(self, params, lr, counts):
+        super().__init__(params, {"lr": lr})
+        self.counts, self.count = counts, 1
+
+    def step(self, closure=None):
+        if self.counts:
+            self.count += 1
+        with torch.no_grad():
+            for p in self.param_groups[0]["params"]:
+                p.sub_(self.param_groups[0]["lr"] * p.grad / self.count)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+@may_fall_back(calls=8)
+def test_a_method_of_the_users(compile, counts):
+    model = net(nn.Tanh())
+    optimizer = Own(model.parameters(), 0.1, counts)
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+
+    def with_another_rate(i):
+        optimizer.param_groups[0]["lr"] *= 0.9
+        return *call(i), optimizer.count
+
+    return with_another_rate
