@@ -1,6 +1,7 @@
 """Programs with schedulers, for PyTorch (tests/golden/record_lr_scheduler.py) and for tinygrad_fr alike."""
 
 import math
+from types import SimpleNamespace
 
 STEPS = 50
 
@@ -37,7 +38,7 @@ def nested(s, optimizer):
     return s.SequentialLR(optimizer, [inner, s.PolynomialLR(optimizer, 20, 2.0)], [15])
 
 
-# The scheduler, made of (the module lr_scheduler, the optimiser), and the method it schedules
+# The scheduler, made of (all schedulers, the optimiser), and the method it schedules
 CASES = {
     "LambdaLR": (lambda s, o: s.LambdaLR(o, lambda epoch: 0.95**epoch), "SGD"),
     "LambdaLR of each group": (lambda s, o: s.LambdaLR(o, [lambda epoch: 1 / (1 + epoch), Falling(0.9)]), "SGD"),
@@ -72,6 +73,9 @@ CASES = {
         lambda s, o: s.CyclicLR(o, 0.01, 0.1, 6, scale_fn=lambda x: 1 / x, cycle_momentum=False),
         "Adadelta",
     ),
+    "SWALR": (lambda s, o: s.SWALR(o, 0.2), "SGD"),
+    "SWALR of each group": (lambda s, o: s.SWALR(o, [0.2, 0.001], 30, "linear"), "SGD"),
+    "SWALR at once": (lambda s, o: s.SWALR(o, 0.2, 0), "SGD"),
     "ReduceLROnPlateau": (lambda s, o: s.ReduceLROnPlateau(o, patience=3), "SGD"),
     "ReduceLROnPlateau max": (
         lambda s, o: s.ReduceLROnPlateau(o, "max", 0.5, 2, 0.05, "abs", cooldown=2, min_lr=[0.01, 0.001]),
@@ -90,7 +94,8 @@ def start(torch, case):
     options = {"momentum": 0.9} if method == "SGD" else {}
     groups = [{"params": [p]}, {"params": [q], "lr": 0.02}]
     optimizer = getattr(torch.optim, method)(groups, lr=0.05, **options)
-    return p, q, optimizer, make(torch.optim.lr_scheduler, optimizer)
+    schedulers = SimpleNamespace(**vars(torch.optim.lr_scheduler), SWALR=torch.optim.swa_utils.SWALR)
+    return p, q, optimizer, make(schedulers, optimizer)
 
 
 def take_step(torch, i, p, q, optimizer, scheduler):

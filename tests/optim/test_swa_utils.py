@@ -3,8 +3,9 @@
 import pytest
 
 import tinygrad_fr as torch
-from tinygrad_fr import nn
+from tinygrad_fr import nn, optim
 from tinygrad_fr.optim.swa_utils import (
+    SWALR,
     AveragedModel,
     get_ema_avg_fn,
     get_ema_multi_avg_fn,
@@ -79,3 +80,8 @@ def test_bad_arguments_are_refused():
         get_ema_multi_avg_fn(1.5)
     with pytest.raises(AssertionError, match="Only one of avg_fn and multi_avg_fn"):
         AveragedModel(Scale(), avg_fn=get_swa_avg_fn(), multi_avg_fn=get_swa_multi_avg_fn())
+    optimizer = optim.SGD([torch.ones(1)], lr=0.1)
+    with pytest.raises(ValueError, match="instead got sin"):
+        SWALR(optimizer, 0.1, anneal_strategy="sin")
+    with pytest.raises(ValueError, match="equal or greater than 0, got -1"):
+        SWALR(optimizer, 0.1, -1)

@@ -1,13 +1,16 @@
-"""Averages of the parameters of a model over its training.  Source: Izmailov et al., 2018."""
+"""Averages of the parameters of a model over its training, and the rates for it.  Source: Izmailov et al., 2018."""
 
 import copy
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd import Tensor, dtypes, no_grad
 from ..nn import Module
 from ..ops.creation import tensor
+from .lr_scheduler.scheduler import LRScheduler, checked_optimizer, one_a_group
+from .optimizer import Optimizer
 
 Tensors = Iterable[Tensor]
 
@@ -96,3 +99,42 @@ class AveragedModel(Module):
 def _copy(targets: Tensors, sources: Tensors) -> None:
     for target, source in zip(targets, sources, strict=True):
         target.detach().copy_(source.detach())
+
+
+class SWALR(LRScheduler):
+    """From the rate that there is to ``swa_lr`` in ``anneal_epochs`` steps, along half a cosine or a line."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        swa_lr: float | list[float],
+        anneal_epochs: int = 10,
+        anneal_strategy: str = "cos",
+        last_epoch: int = -1,
+    ):
+        rates = one_a_group("swa_lr", checked_optimizer(optimizer), swa_lr)
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
+            raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
+        for rate, group in zip(rates, optimizer.param_groups, strict=True):
+            group["swa_lr"] = rate
+        self._anneal_strategy = anneal_strategy
+        self.anneal_epochs = anneal_epochs
+        super().__init__(optimizer, last_epoch)
+
+    def _next_rates(self) -> list[float]:
+        step = max(1, self._step_count - 1) if self.anneal_epochs == 0 else self._step_count - 1
+        before, now = self._part(step - 1), self._part(step)
+        groups = self.optimizer.param_groups
+        return [group["swa_lr"] * now + _first_rate(group, before) * (1 - now) for group in groups]
+
+    def _part(self, step: int) -> float:
+        """How much of the way is done after so many steps."""
+        part = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
+        return part if self._anneal_strategy == "linear" else (1 - math.cos(math.pi * part)) / 2
+
+
+def _first_rate(group: dict[str, Any], part: float) -> float:
+    """The rate where the way begins, of which ``part`` is done."""
+    return group["swa_lr"] if part == 1 else (group["lr"] - part * group["swa_lr"]) / (1 - part)
