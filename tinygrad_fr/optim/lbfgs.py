@@ -70,7 +70,7 @@ class LBFGS(Optimizer):
             state["n_iter"] += 1
             d = self._direction(state, g)
             t = group["lr"] * (min(1.0, 1.0 / np.abs(g).sum()) if state["n_iter"] == 1 else 1)
-            start = Point(0.0, loss, g, g @ d)
+            start = Point(0.0, loss, g, np.dot(g, d))
             state.update(d=wrap(d), t=float(t), prev_flat_grad=wrap(g), prev_loss=loss)
             if start.slope > -group["tolerance_change"]:
                 break
@@ -148,7 +148,7 @@ class LBFGS(Optimizer):
             for p, array in zip(self.param_groups[0]["params"], kept, strict=True):
                 p._array[...] = array
                 bump(p)
-            return Point(float(t), loss, g, g @ d)
+            return Point(float(t), loss, g, np.dot(g, d))
 
         length = np.abs(d).max()
         return strong_wolfe(evaluate, start, t, length, 1e-9, most)

@@ -58,7 +58,7 @@ def _within(
     stalls = False
     while count < most and abs(bracket[1].t - bracket[0].t) * length >= tolerance:
         left, right = sorted(each.t for each in bracket)
-        t, margin = _minimum_of_cubic(*bracket, left, right), 0.1 * (right - left)
+        t, margin = _minimum_of_cubic(bracket[0], bracket[1], left, right), 0.1 * (right - left)
         is_close = min(right - t, t - left) < margin
         if is_close and (stalls or not left < t < right):
             t = right - margin if abs(t - right) < abs(t - left) else left + margin
