@@ -17,9 +17,8 @@ FOLDER = Path(__file__).parents[1] / "golden"
 GOLDEN = json.loads((FOLDER / "optim.json").read_text())
 CASES = GOLDEN["cases"]
 PRINTED = json.loads((FOLDER / "nn.json").read_text())["printed"]
-METHODS = {
-    name.lower(): getattr(optim, name) for name in optim.__all__ if name not in ("LBFGS", "Optimizer", "lr_scheduler")
-}
+NAMES = [name for name in optim.__all__ if name[0].isupper() and name not in ("LBFGS", "Optimizer")]
+METHODS = {name.lower(): getattr(optim, name) for name in NAMES}
 ALL = METHODS.values()
 BY_RATE = [each for each in ALL if each not in (optim.Rprop, optim.ASGD)]  # whose next step is as long as the rate says
 
