@@ -380,6 +380,147 @@ def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad=False, maximize=F
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# adaptive.py
+
+
+def _decayed(p, g, weight_decay, maximize):
+    """The gradient with the weight decay."""
+    return (-g if maximize else g) + weight_decay * p
+
+
+def _each(update, columns, hyper, options):
+    """``update`` of each parameter, with None for the states that it does not have."""
+    for row in zip(*[column or [None] * len(columns[0]) for column in columns], strict=True):
+        update(*row, *hyper, **options)
+
+
+def adagrad(*columns, **options):
+    _each(_adagrad, columns[:-1], columns[-1], options)
+
+
+def _adagrad(p, g, total, step, lr, lr_decay, weight_decay, eps, *, maximize=False):
+    d = _decayed(p, g, weight_decay, maximize)
+    total += d * d
+    p -= lr / (1 + step.item() * lr_decay) * d / (np.sqrt(total) + eps)
+    step += 1
+
+
+def rmsprop(*columns, **options):
+    _each(_rmsprop, columns[:-1], columns[-1], options)
+
+
+def _rmsprop(p, g, square, mean, velocity, step, lr, alpha, eps, weight_decay, momentum, *, maximize=False):
+    step += 1
+    d = _decayed(p, g, weight_decay, maximize)
+    square[...] = alpha * square + (1 - alpha) * d * d
+    variance = square
+    if mean is not None:
+        mean[...] = alpha * mean + (1 - alpha) * d
+        variance = square - mean * mean
+    scaled = d / (np.sqrt(variance) + eps)
+    if velocity is not None:
+        velocity[...] = scaled = momentum * velocity + scaled
+    p -= lr * scaled
+
+
+def adadelta(*columns, **options):
+    _each(_adadelta, columns[:-1], columns[-1], options)
+
+
+def _adadelta(p, g, square, moved, step, lr, rho, eps, weight_decay, *, maximize=False):
+    step += 1
+    d = _decayed(p, g, weight_decay, maximize)
+    square[...] = rho * square + (1 - rho) * d * d
+    delta = np.sqrt((moved + eps) / (square + eps)) * d
+    moved[...] = rho * moved + (1 - rho) * delta * delta
+    p -= lr * delta
+
+
+def rprop(*columns, **options):
+    _each(_rprop, columns[:-1], columns[-1], options)
+
+
+def _rprop(p, g, before, size, step, less, more, least, most, *, maximize=False):
+    step += 1
+    d = -g if maximize else g
+    turns = np.sign(d * before)
+    size[...] = np.clip(size * np.select([turns > 0, turns < 0], [more, less], 1), least, most)
+    before[...] = np.where(turns < 0, 0, d)
+    p -= np.sign(before) * size
+
+
+def asgd(*columns, **options):
+    _each(_asgd, columns[:-1], columns[-1], options)
+
+
+def _asgd(p, g, average, step, eta, mu, lr, lambd, alpha, t0, weight_decay, *, maximize=False):
+    step += 1
+    d = _decayed(p, g, weight_decay, maximize)
+    p[...] = p * (1 - lambd * eta.item()) - eta.item() * d
+    average += mu.item() * (p - average)
+    eta[...] = lr / (1 + lambd * lr * step.item()) ** alpha
+    mu[...] = 1 / max(1, step.item() - t0)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# moments.py
+
+
+def adamax(*columns, **options):
+    _each(_adamax, columns[:-1], columns[-1], options)
+
+
+def _adamax(p, g, mean, largest, step, lr, beta1, beta2, eps, weight_decay, *, maximize=False):
+    step += 1
+    d = _decayed(p, g, weight_decay, maximize)
+    mean[...] = beta1 * mean + (1 - beta1) * d
+    largest[...] = np.maximum(beta2 * largest, np.abs(d) + eps)
+    p -= lr / (1 - beta1 ** step.item()) * mean / largest
+
+
+def _averaged(p, g, mean, square, lr, beta1, beta2, weight_decay, decoupled, maximize):
+    """Take the decoupled weight decay, update both averages; gives the gradient."""
+    if decoupled:
+        p *= 1 - lr * weight_decay
+    d = _decayed(p, g, 0 if decoupled else weight_decay, maximize)
+    mean[...] = beta1 * mean + (1 - beta1) * d
+    square[...] = beta2 * square + (1 - beta2) * d * d
+    return d
+
+
+def nadam(*columns, **options):
+    _each(_nadam, columns[:-1], columns[-1], options)
+
+
+def _nadam(p, g, mean, square, step, product, lr, beta1, beta2, eps, weight_decay, decay, *, decoupled, maximize=False):
+    step += 1
+    t = step.item()
+    d = _averaged(p, g, mean, square, lr, beta1, beta2, weight_decay, decoupled, maximize)
+    now, following = (beta1 * (1 - 0.96 ** (each * decay) / 2) for each in (t, t + 1))
+    product *= now
+    so_far = product.item()
+    nesterov = (1 - now) / (1 - so_far) * d + following / (1 - so_far * following) * mean
+    p -= lr * nesterov / (np.sqrt(square / (1 - beta2**t)) + eps)
+
+
+def radam(*columns, **options):
+    _each(_radam, columns[:-1], columns[-1], options)
+
+
+def _radam(p, g, mean, square, step, lr, beta1, beta2, eps, weight_decay, *, decoupled, maximize=False):
+    step += 1
+    t = step.item()
+    _averaged(p, g, mean, square, lr, beta1, beta2, weight_decay, decoupled, maximize)
+    rho = 2 / (1 - beta2) - 1
+    length = rho - 2 * t * beta2**t / (1 - beta2**t)
+    update = mean / (1 - beta1**t)
+    if length > 5:
+        rectified = math.sqrt((length - 4) * (length - 2) * rho / ((rho - 4) * (rho - 2) * length))
+        update = update * rectified * math.sqrt(1 - beta2**t) / (np.sqrt(square) + eps)
+    p -= lr * update
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # gather.py
 
 

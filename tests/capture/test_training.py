@@ -7,8 +7,9 @@ import pytest
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
 from tinygrad_fr.nn import functional as F
+from tinygrad_fr.optim import lr_scheduler
 
-from .harness import eager, observed, same_as_eager, values
+from .harness import eager, falls_back, may_fall_back, observed, python_calls, same_as_eager, values
 
 STEPS = 50
 
@@ -24,6 +25,16 @@ METHODS = {
     "AdamW": partial(optim.AdamW, lr=0.01, weight_decay=0.1),
     "amsgrad": partial(optim.Adam, lr=0.01, amsgrad=True),
     "AdamW with amsgrad": partial(optim.AdamW, lr=0.01, amsgrad=True),
+    "Adagrad": partial(optim.Adagrad, lr=0.05, lr_decay=0.01),
+    "RMSprop": partial(optim.RMSprop, lr=0.01),
+    "centered RMSprop with momentum": partial(optim.RMSprop, lr=0.005, momentum=0.9, centered=True, weight_decay=0.01),
+    "Adadelta": partial(optim.Adadelta, lr=1.0),
+    "Adamax": partial(optim.Adamax, lr=0.01),
+    "NAdam": partial(optim.NAdam, lr=0.01),
+    "NAdam with decoupled weight decay": partial(optim.NAdam, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    "RAdam": partial(optim.RAdam, lr=0.01),
+    "Rprop": partial(optim.Rprop, lr=0.01),
+    "ASGD": partial(optim.ASGD, lr=0.1, t0=10, lambd=1e-3),
 }
 
 
@@ -60,6 +71,88 @@ def training(compile, model, optimizer, criterion, dtype=torch.float32):
 def test_methods(compile, method):
     model = net(nn.ReLU())
     return training(compile, model, METHODS[method](model.parameters()), nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize("method", METHODS)
+@same_as_eager(calls=20)
+def test_a_rate_that_changes_between_replays(compile, method):
+    model = net(nn.Tanh())
+    optimizer = METHODS[method](model.parameters())
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+
+    def with_another_rate(i):
+        for group in optimizer.param_groups:
+            group["lr"] *= 0.9
+        return call(i)
+
+    return with_another_rate
+
+
+SCHEDULES = {
+    "SGD": (partial(optim.SGD, lr=0.1, momentum=0.9), partial(lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=60)),
+    "RMSprop": (partial(optim.RMSprop, momentum=0.9), partial(lr_scheduler.CyclicLR, base_lr=0.01, max_lr=0.1)),
+    "Adam": (optim.Adam, partial(lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=60)),
+}
+
+
+@pytest.mark.parametrize("method", SCHEDULES)
+def test_scheduled_momentum_is_data(method):
+    """Rates and momenta change at every step; the step is recorded once, and replayed from then on."""
+    make, schedule = SCHEDULES[method]
+
+    @same_as_eager(calls=20)
+    def program(compile):
+        model = net(nn.Tanh())
+        optimizer = make(model.parameters())
+        scheduler = schedule(optimizer)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        compiled = compile(step)
+
+        def call(i):
+            with python_calls(step) as calls:
+                loss = compiled(*classes(i))
+            assert compile is eager or i < 3 or not calls, f"step {i} was not replayed"
+            scheduler.step()
+            return loss, model, optimizer
+
+        return call
+
+    program()
+
+
+@same_as_eager(calls=12)
+def test_momentum_switched_off_and_on(compile):
+    model = net(nn.Tanh())
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, dampening=0.1)
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+
+    def switching(i):
+        optimizer.param_groups[0]["momentum"] = (0.9, 0.9, 0.9, 0.5, 0.5, 0.5, 0, 0, 0, 0.9, 0.8, 0.0)[i]
+        return call(i)
+
+    return switching
+
+
+@falls_back("step hooks of an optimizer")
+def test_step_hooks(compile):
+    model = net(nn.Tanh())
+    optimizer = optim.Adam(model.parameters())
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+    steps = []
+
+    def hooked_from_the_fourth_step_on(i):
+        if i == 3:
+            optimizer.register_step_post_hook(lambda *_: steps.append(i))
+        return *call(i), list(steps)
+
+    return hooked_from_the_fourth_step_on
 
 
 LAYERS = {
@@ -185,3 +278,32 @@ def test_it_learns():
         seen, _ = observed(program, compile, 200)
         losses = [float(each[1][1]["values"]) for each in seen[:-1]]
         assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+
+
+class Own(optim.Optimizer):
+    """A method of the user's: a step of Python lines, with an option and perhaps a count of its own."""
+
+    def __init__(self, params, lr, counts):
+        super().__init__(params, {"lr": lr})
+        self.counts, self.count = counts, 1
+
+    def step(self, closure=None):
+        if self.counts:
+            self.count += 1
+        with torch.no_grad():
+            for p in self.param_groups[0]["params"]:
+                p.sub_(self.param_groups[0]["lr"] * p.grad / self.count)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+@may_fall_back(calls=8)
+def test_a_method_of_the_users(compile, counts):
+    model = net(nn.Tanh())
+    optimizer = Own(model.parameters(), 0.1, counts)
+    call = training(compile, model, optimizer, nn.CrossEntropyLoss())
+
+    def with_another_rate(i):
+        optimizer.param_groups[0]["lr"] *= 0.9
+        return *call(i), optimizer.count
+
+    return with_another_rate

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_fr.kernels import _threads, optim, reference
+from tinygrad_fr.kernels import _tables, _threads, optim, reference
 
 FLOATS = [np.float32, np.float64]
 SHAPES = st.sampled_from([(), (0,), (1,), (3,), (64,), (2, 3), (3, 5, 7)])
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "optim.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parents[1] / "golden" / "optim.json").read_text())["cases"]
+GOLDEN = {name: case for name, case in CASES.items() if name.split()[0] in ("sgd", "adam", "adamw")}
 
 
 def golden_gradient(step):
@@ -157,7 +158,9 @@ def step_at_2():
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("sizes", [[optim.PART - 1], [4 * optim.PART + 3], [0, 100_001, 1, 0, 5, 2 * optim.PART, 0]])
+@pytest.mark.parametrize(
+    "sizes", [[_tables.PART - 1], [4 * _tables.PART + 3], [0, 100_001, 1, 0, 5, 2 * _tables.PART, 0]]
+)
 def test_threads_change_no_bit(dtype, sizes, monkeypatch):
     rows = rows_like([(size, dtype) for size in sizes], 5)
     for update in (
@@ -169,8 +172,8 @@ def test_threads_change_no_bit(dtype, sizes, monkeypatch):
         results = []
         for threaded in (False, True):
             monkeypatch.undo()
-            pool = optim.pool_for(1 << 30) if threaded else _threads.ALONE
-            monkeypatch.setattr(optim, "pool_for", lambda *_, pool=pool: pool)
+            pool = _tables.pool_for(1 << 30) if threaded else _threads.ALONE
+            monkeypatch.setattr(_tables, "pool_for", lambda *_, pool=pool: pool)
             results.append(copied(rows))
             update(results[-1])
         for one, many in zip(*results, strict=True):
@@ -247,8 +250,8 @@ def sgd_of(p, g, *buf, hyper=SGD_HYPER):
         (lambda x: sgd_of(x, x), ValueError, "no momentum buffer"),
         (lambda x: sgd_of(x, x, x, hyper=ADAM_HYPER), ValueError, r"hyper of shape \(4,\)"),
         (lambda x: adam_of(x, x, x, x, hyper=ADAM_HYPER.astype(np.float32)), ValueError, "float64, got .* float32"),
-        (lambda x: adam_of(x, x, x, x, step=np.zeros(2)), TypeError, r"count of steps .* shape \(2,\)"),
-        (lambda x: adam_of(x, x, x, x, step=np.zeros((), np.int64)), TypeError, "count of steps .* got int64"),
+        (lambda x: adam_of(x, x, x, x, step=np.zeros(2)), TypeError, r"count of steps.* float64 \(2,\)"),
+        (lambda x: adam_of(x, x, x, x, step=np.zeros((), np.int64)), TypeError, "count of steps.* got int64"),
         (lambda x: adam_of(x, x, x, x, amsgrad=True), ValueError, "amsgrad needs vmax"),
         (lambda x: adam_of(x, x[:2], x, x), ValueError, r"gradient of shape \(3,\).* got \(2,\)"),
         (lambda x: adam_of(x, x.astype(np.float32), x, x), ValueError, "gradient of .* float64.* float32"),
@@ -299,7 +302,7 @@ def test_averages_of_a_gradient_that_stays_zero_come_to_zero(dtype):
 
 
 def test_a_launch_is_kept_while_the_arrays_are_the_same():
-    launch = optim.Launch()
+    launch = _tables.Launch()
     p, g, expected = np.ones(5), np.ones(5), np.ones(5)
     for count in range(4):
         if count == 2:
@@ -311,7 +314,7 @@ def test_a_launch_is_kept_while_the_arrays_are_the_same():
 
 
 def test_a_copy_of_a_launch_knows_nothing_of_the_arrays():
-    launch = optim.Launch()
+    launch = _tables.Launch()
     optim.sgd([np.ones(5)], [np.ones(5)], [], np.array([0.1, 0, 0, 0]), nesterov=False, first=False, launch=launch)
     for copied in (copy.copy(launch), copy.deepcopy(launch), pickle.loads(pickle.dumps(launch))):
-        assert vars(copied) == vars(optim.Launch())
+        assert vars(copied) == vars(_tables.Launch())

@@ -14,10 +14,13 @@ from tinygrad_fr import nn, optim
 from tinygrad_fr.autograd import recording
 
 FOLDER = Path(__file__).parents[1] / "golden"
-CASES = json.loads((FOLDER / "optim.json").read_text())["cases"]
+GOLDEN = json.loads((FOLDER / "optim.json").read_text())
+CASES = GOLDEN["cases"]
 PRINTED = json.loads((FOLDER / "nn.json").read_text())["printed"]
-METHODS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
-ALL = (optim.SGD, optim.Adam, optim.AdamW)
+NAMES = [name for name in optim.__all__ if name[0].isupper() and name not in ("LBFGS", "Optimizer")]
+METHODS = {name.lower(): getattr(optim, name) for name in NAMES}
+ALL = METHODS.values()
+BY_RATE = [each for each in ALL if each not in (optim.Rprop, optim.ASGD)]  # whose next step is as long as the rate says
 
 
 def start():
@@ -48,6 +51,41 @@ def test_fifty_steps_are_pytorchs(name):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_states_are_pytorchs_after_fifty_steps(name):
+    case, p = CASES[name], start()
+    optimizer = METHODS[name.split()[0]]([p], lr=case["lr"], **case["options"])
+    run(optimizer, p, range(1, 51))
+    state = {key: [str(value.dtype).split(".")[-1], value.tolist()] for key, value in optimizer.state[p].items()}
+    assert [*state] == [*case["state"]]
+    for key, (dtype, values) in case["state"].items():
+        assert state[key][0] == dtype.split(".")[-1]
+        np.testing.assert_allclose(state[key][1], values, rtol=1e-12, atol=1e-12)
+
+
+def test_groups_and_changing_rates_are_pytorchs():
+    """As in tests/golden/record_optim.py."""
+    p, q, r = start(), start(), start()
+    optimizer = optim.NAdam([{"params": [p]}, {"params": [q], "lr": 0.01, "betas": (0.5, 0.9)}], lr=0.05)
+    for step in range(1, 51):
+        if step == 20:
+            optimizer.add_param_group({"params": [r], "weight_decay": 0.1})
+        for group in optimizer.param_groups:
+            group["lr"] *= 0.99
+        for each in (p, q, r):
+            each.grad = gradient(step)
+        optimizer.step()
+    for each, expected in zip((p, q, r), GOLDEN["two groups"]["p"], strict=True):
+        np.testing.assert_allclose(each.detach().numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_options_and_their_defaults_are_pytorchs(name):
+    options = {key: value for key, value in METHODS[name]([start()]).param_groups[0].items() if key != "params"}
+    assert json.loads(json.dumps(options)) == GOLDEN["defaults"][name]
+    assert [*options] == [*GOLDEN["defaults"][name]]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_saving_and_loading_goes_on_as_if_nothing_had_happened(name):
     case, p = CASES[name], start()
     method = METHODS[name.split()[0]]
@@ -70,7 +108,7 @@ def test_saving_and_loading_goes_on_as_if_nothing_had_happened(name):
 
 
 def test_the_learning_rate_can_be_assigned_at_any_time():
-    for method in ALL:
+    for method in BY_RATE:
         p = torch.ones(2, requires_grad=True)
         p.grad = torch.ones(2)
         optimizer = method([p], lr=0.5)
@@ -166,6 +204,65 @@ def test_strided_and_0d_parameters(method):
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# Hooks.
+
+
+def stepping(method=optim.SGD, **options):
+    p = torch.ones(1, requires_grad=True)
+    p.grad = torch.ones(1)
+    return p, method([p], **{"lr": 0.5, **options})
+
+
+def test_step_hooks():
+    p, optimizer = stepping()
+    seen = []
+    before = optimizer.register_step_pre_hook(lambda *given: seen.append(("before", *given, p.item())))
+    after = optimizer.register_step_post_hook(lambda *given: seen.append(("after", *given, p.item())))
+    optimizer.step(closure=None)
+    given = (optimizer, (optimizer,), {"closure": None})
+    assert seen == [("before", *given, 1.0), ("after", *given, 0.5)]
+    before.remove()
+    after.remove()
+    optimizer.step()
+    assert len(seen) == 2
+
+
+def test_a_step_pre_hook_may_change_the_arguments():
+    _, optimizer = stepping()
+    optimizer.register_step_pre_hook(lambda self, args, kwargs: ((self, lambda: "loss"), {}))
+    assert optimizer.step() == "loss"
+    optimizer.register_step_pre_hook(lambda *given: "nonsense")
+    with pytest.raises(RuntimeError, match=r"None or \(new_args, new_kwargs\), got 'nonsense'"):
+        optimizer.step()
+
+
+def test_hooks_of_an_optimizer_with_a_step_of_its_own():
+    class Halving(optim.Optimizer):
+        def step(self, closure=None):
+            with torch.no_grad():
+                for p in self.param_groups[0]["params"]:
+                    p /= 2
+
+    p = torch.ones(1, requires_grad=True)
+    optimizer, seen = Halving([p], {}), []
+    optimizer.register_step_post_hook(lambda *_: seen.append(p.item()))
+    optimizer.step()
+    assert seen == [0.5]
+
+
+def test_hooks_of_saving_and_loading():
+    _, optimizer = stepping(momentum=0.9)
+    seen = []
+    optimizer.register_state_dict_pre_hook(lambda self: seen.append("saving"))
+    optimizer.register_state_dict_pre_hook(lambda self: seen.append("first"), prepend=True)
+    optimizer.register_state_dict_post_hook(lambda self, state: {**state, "note": 3})
+    optimizer.register_load_state_dict_pre_hook(lambda self, state: seen.append(state["note"]))
+    optimizer.register_load_state_dict_post_hook(lambda self: seen.append("loaded"))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert seen == ["first", "saving", 3, "loaded"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # The graph and the dispatch.
 
 
@@ -188,10 +285,10 @@ def test_a_recorder_hears_the_updates_with_the_learning_rate_as_data(method):
     with recording(hearing):
         optimizer.step()
     ((name, inputs, params, outputs),) = hearing.calls  # one call for all parameters
-    assert name in ("sgd_", "adam_")
+    assert name.removesuffix("_") in METHODS
     assert [id(each) for each in outputs] == [id(p), id(q)]
     assert [id(each) for each in (*inputs[0], *inputs[1])] == [id(p), id(q), id(p.grad), id(q.grad)]
-    assert inputs[-1].tolist()[0] == 0.125
+    assert inputs[-1].tolist()[0] == (0.5 if method is optim.Rprop else 0.125)
     assert 0.125 not in params.values()
 
 
@@ -255,7 +352,9 @@ def test_loading_converts_the_state_to_the_type_of_the_parameter():
 
 def test_prints_as_pytorchs():
     model = nn.Linear(1, 1)
-    assert [repr(method(model.parameters(), lr=0.1)) for method in ALL] == PRINTED["optimizers"]
+    assert [repr(method(model.parameters(), lr=0.1)) for method in (optim.SGD, optim.Adam, optim.AdamW)] == PRINTED[
+        "optimizers"
+    ]
 
 
 def test_copies_and_pickles():

@@ -1,5 +1,7 @@
 """The differentiation engine: Tensor, the graph, backpropagation to any order. Knows NumPy, no kernel and no op."""
 
+from . import functional
+from .anomaly import detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
 from .device import device
 from .engine import backward, grad
 from .function import Function
@@ -24,15 +26,20 @@ __all__ = [
     "Tensor",
     "Variable",
     "backward",
+    "detect_anomaly",
     "device",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
     "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
     "recording",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

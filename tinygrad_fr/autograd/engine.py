@@ -304,7 +304,7 @@ def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, usefu
             _into_place(pending, heap, node, g)
             continue
         node.check_unchanged()
-        for parent, gradient in zip(parents, node.op.tensor_gradients(node, parents, g, create_graph), strict=True):
+        for parent, gradient in zip(parents, _differentiated(node, parents, g, create_graph), strict=True):
             if parent is not None and gradient is not None:
                 deliver(parent, gradient)
         if not keep and node.counters:
@@ -315,6 +315,20 @@ def _flow_of_tensors(roots, seeds, keep: bool, create_graph: bool, wanted, usefu
         if wanted is None or leaf in wanted:
             found[leaf] = g
     return found
+
+
+def _differentiated(node: Node, parents: Any, g: Any, create_graph: bool) -> Any:
+    """The gradient of each parent as a Tensor, or None; the recorder is told."""
+    recorder = thread.mode.recorder
+    if recorder is None:
+        return node.op.tensor_gradients(node, parents, g, create_graph)
+    try:
+        gradients = node.op.tensor_gradients(node, parents, g, create_graph)
+    except Exception:
+        recorder.not_differentiated(node)
+        raise
+    recorder.differentiated(node, gradients)
+    return gradients
 
 
 def _towards(useful: set[Any], parents: Iterable[Any]) -> list[Any] | None:

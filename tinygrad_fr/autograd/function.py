@@ -212,6 +212,8 @@ class Function:
             else:
                 out._node, out._requires_grad = made, True
                 note_change()
+        if thread.mode.recorder is not None:
+            thread.mode.recorder.made(outputs)
         return outputs
 
 
@@ -255,7 +257,7 @@ class _Refuse:
     name = "once_differentiable"
     array_rules = run_backward = None
 
-    def array_gradients(self, node: Node, parents: Any, g: Any) -> Any:
+    def array_gradients(self, node: Node, parents: Any, g: Any, create_graph: bool = False) -> Any:
         raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
     tensor_gradients = array_gradients

@@ -17,6 +17,15 @@ class Recorder:
     def call(self, op: Any, form: str, inputs: Any, params: dict[str, Any], outputs: Any, kept: Any = ()) -> None:
         """``op`` was called in one of the forms `FORWARD`, `IN_PLACE` (the outputs are written), `BACKWARD` (fused)."""
 
+    def made(self, outputs: Any) -> None:
+        """A function of the user's own, whose ops were heard, has made the node of ``outputs``."""
+
+    def differentiated(self, node: Any, gradients: Any) -> None:
+        """The derivative of ``node`` was computed: for each input its gradient, or None."""
+
+    def not_differentiated(self, node: Any) -> None:
+        """Computing it raised."""
+
     def constant(self, array: np.ndarray) -> None:
         """``array`` was made of numbers of the program, not of other tensors."""
 

@@ -58,7 +58,12 @@ _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__
 _MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
-_INNER = ("_hyper", "_launches", "_non_persistent_buffers_set")  # attributes that only the library itself reads
+_INNER = (
+    "_has_stepped",
+    "_hyper",
+    "_launches",
+    "_non_persistent_buffers_set",
+)  # attributes that only the library itself reads
 
 Reached = list[tuple[str, Any]]  # objects, and what they are called
 
@@ -170,6 +175,8 @@ class World:
         self.watches.add_values(vars(optimizer), ("state", "param_groups"), where, [where] * 2, ALL)
         self.watches.add_container(optimizer.param_groups, where, structural=ALL)
         self.watches.add_container(optimizer.state, where, structural=ALL)
+        for hooks in (optimizer._step_pre_hooks, optimizer._step_post_hooks):
+            self.watches.add_container(hooks, f"the step hooks of {where}", structural=ALL)
         reached += [("", each) for each in optimizer.state]
         for entries in optimizer.state.values():
             self.watches.add_container(entries, where, structural=ALL, keys=False)
@@ -178,6 +185,8 @@ class World:
         for group, (_, hyper) in zip(optimizer.param_groups, optimizer._hyper, strict=False):
             options = [name for name in group if name not in optimizer._data_options]
             self.watches.add_values(group, options, where, [where] * len(options), ALL)
+            if optimizer._switch_options:
+                self.watches.add(_are_set(optimizer._switch_options), group, where, structural=ALL)
             self.watches.add_size(group, where, ALL)
             self.watches.add_container(group["params"], where, structural=ALL)
             self._of_optimizers.add(id(hyper))
@@ -406,6 +415,11 @@ _gradient = operator.attrgetter("grad")
 
 def _have_no_gradients(tensors: list[Tensor]) -> Iterator[bool]:
     return map(operator.is_, map(_gradient, tensors), itertools.repeat(None))
+
+
+def _are_set(options: tuple[str, ...]) -> Callable[[dict[str, Any]], Iterable[bool]]:
+    """A reader of whether options of a group are other than 0."""
+    return lambda group: [group[name] != 0 for name in options]
 
 
 def _attribute(name: str, where: str) -> str:

@@ -1,49 +1,93 @@
 """Optimiser updates as in-place ops: they pass the dispatch like any other, and a recorder hears them.
 
-One call updates all parameters of a group. What changes from step to step comes in tensors: ``hyper``, the learning
-rate and its like, and the counts of steps.
+One call updates all parameters of a group: each input but the last is a list of Tensors, one for each parameter, and
+empty where the method in this form has no such state. What changes from step to step comes in tensors: ``hyper``, the
+learning rate and its like, and the counts of steps. The formulas stand in the kernels of the same names.
 """
 
 from .. import kernels as k
 from ..autograd.dispatch import op
-from ..autograd.inplace import write_each
 from ..autograd.mode import thread
 from ..autograd.tensor import Tensor
 
 
 @op(launches=True)
-def _sgd(p, g, velocity, hyper, *, nesterov, first, maximize, launch):
+def sgd(p, g, velocity, hyper, *, nesterov, first, maximize, launch):
     """Each p after one step of gradient descent; its velocity changes with it."""
     k.optim.sgd(p, g, velocity, hyper, nesterov=nesterov, first=first, maximize=maximize, launch=launch)
 
 
 @op(launches=True)
-def _adam(p, g, m, v, vmax, step, hyper, *, decoupled, amsgrad, maximize, launch):
+def adam(p, g, m, v, vmax, step, hyper, *, decoupled_weight_decay, amsgrad, maximize, launch):
     """Each p after one step of Adam; its averages and its count change with it."""
-    k.optim.adam(p, g, m, v, vmax, step, hyper, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize, launch=launch)
+    k.optim.adam(
+        p,
+        g,
+        m,
+        v,
+        vmax,
+        step,
+        hyper,
+        decoupled=decoupled_weight_decay,
+        amsgrad=amsgrad,
+        maximize=maximize,
+        launch=launch,
+    )
+
+
+@op(launches=True)
+def adagrad(p, g, total, step, hyper, *, maximize, launch):
+    """Each p after one step of Adagrad; its sum of squares and its count change with it."""
+    k.adaptive.adagrad(p, g, total, step, hyper, maximize=maximize, launch=launch)
+
+
+@op(launches=True)
+def rmsprop(p, g, square, mean, velocity, step, hyper, *, maximize, launch):
+    """Each p after one step of RMSprop; its averages and its count change with it."""
+    k.adaptive.rmsprop(p, g, square, mean, velocity, step, hyper, maximize=maximize, launch=launch)
+
+
+@op(launches=True)
+def adadelta(p, g, square, moved, step, hyper, *, maximize, launch):
+    """Each p after one step of Adadelta; its averages and its count change with it."""
+    k.adaptive.adadelta(p, g, square, moved, step, hyper, maximize=maximize, launch=launch)
+
+
+@op(launches=True)
+def rprop(p, g, before, size, step, hyper, *, maximize, launch):
+    """Each p after one step of Rprop; its last gradient, its step size and its count change with it."""
+    k.adaptive.rprop(p, g, before, size, step, hyper, maximize=maximize, launch=launch)
+
+
+@op(launches=True)
+def asgd(p, g, average, step, eta, mu, hyper, *, maximize, launch):
+    """Each p after one step of averaged gradient descent; its average and its numbers change with it."""
+    k.adaptive.asgd(p, g, average, step, eta, mu, hyper, maximize=maximize, launch=launch)
+
+
+@op(launches=True)
+def adamax(p, g, mean, largest, step, hyper, *, maximize, launch):
+    """Each p after one step of Adamax; its averages and its count change with it."""
+    k.moments.adamax(p, g, mean, largest, step, hyper, maximize=maximize, launch=launch)
+
+
+@op(launches=True)
+def nadam(p, g, mean, square, step, product, hyper, *, decoupled_weight_decay, maximize, launch):
+    """Each p after one step of NAdam; its averages and its numbers change with it."""
+    k.moments.nadam(
+        p, g, mean, square, step, product, hyper, decoupled=decoupled_weight_decay, maximize=maximize, launch=launch
+    )
+
+
+@op(launches=True)
+def radam(p, g, mean, square, step, hyper, *, decoupled_weight_decay, maximize, launch):
+    """Each p after one step of RAdam; its averages and its count change with it."""
+    k.moments.radam(p, g, mean, square, step, hyper, decoupled=decoupled_weight_decay, maximize=maximize, launch=launch)
 
 
 def new_launch():
     """What an update keeps from step to step: the param ``launch``."""
-    return k.optim.Launch()
-
-
-def sgd_(p, g, velocity, hyper, params):
-    """One step of gradient descent on each p, in place.  p, g, velocity: lists of Tensors; hyper: (4,) float64.
-
-    ``hyper`` is [lr, momentum, dampening, weight_decay]; ``params`` are nesterov, first, maximize and launch. The
-    formula stands in ``kernels.optim.sgd``; without momentum ``velocity`` is empty.
-    """
-    write_each(_sgd.op, (p, g, velocity), hyper, params)
-
-
-def adam_(p, g, m, v, vmax, step, hyper, params):
-    """One step of Adam on each p, in place.  p, g, m, v, vmax, step: lists of Tensors; hyper: (5,) float64.
-
-    ``hyper`` is [lr, beta1, beta2, eps, weight_decay]; ``params`` are decoupled, amsgrad, maximize and launch. The
-    formula stands in ``kernels.optim.adam``; without amsgrad ``vmax`` is empty.
-    """
-    write_each(_adam.op, (p, g, m, v, vmax, step), hyper, params)
+    return k._tables.Launch()
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, apply_view, op
+from ..autograd.functional import use_stack
 from ..autograd.tensor import Tensor
 
 
@@ -397,6 +398,9 @@ def stack(tensors, dim=0):
                 f"{list(each.shape)} at entry {i}"
             )
     return cat([unsqueeze(each, dim) for each in tensors], canonical_dim(dim, tensors[0].ndim + 1))
+
+
+use_stack(stack)
 
 
 @public

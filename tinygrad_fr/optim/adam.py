@@ -3,18 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from ..autograd import Tensor, dtypes
-from ..autograd.tensor import wrap
-from ..ops.optim import adam_
-from .optimizer import Group, Optimizer, check_at_least_zero, refuse
-
-_STATE = ("exp_avg", "exp_avg_sq", "step")
-_LARGEST = "max_exp_avg_sq"
+from ..ops.optim import adam
+from .optimizer import Group, check_at_least_zero, check_betas, refuse
+from .stateful import Stateful
 
 
-class Adam(Optimizer):
+class Adam(Stateful):
     """Steps by running averages of the gradient and of its square.  With d = g + weight_decay p::
 
         m = beta1 * m + (1 - beta1) * d
@@ -28,6 +22,9 @@ class Adam(Optimizer):
 
     _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay")
     _data_options = ("lr", "betas", "eps", "weight_decay")
+    _op = adam.op
+    _states = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step")
+    _static_options = ("decoupled_weight_decay", "amsgrad", "maximize")
 
     def __init__(
         self,
@@ -48,9 +45,7 @@ class Adam(Optimizer):
         refuse(capturable=capturable, differentiable=differentiable)
         check_at_least_zero("learning rate", lr)
         check_at_least_zero("epsilon value", eps)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        check_betas(betas)
         check_at_least_zero("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
@@ -71,28 +66,6 @@ class Adam(Optimizer):
         beta1, beta2 = group["betas"]
         return (group["lr"], beta1, beta2, group["eps"], group["weight_decay"])
 
-    def _update(self, group: Group, hyper: Tensor, launch: Any) -> None:
-        amsgrad = group["amsgrad"]
-        chosen = [p for p in group["params"] if p.grad is not None]
-        if not chosen:
-            return
-        states = [self.state[p] or self._start(p, amsgrad) for p in chosen]
-        gradients = [p.grad for p in chosen]
-        means, squares, steps = ([state[name] for state in states] for name in _STATE)
-        largest = [state[_LARGEST] for state in states] if amsgrad else []
-        params = {
-            "decoupled": group["decoupled_weight_decay"],
-            "amsgrad": amsgrad,
-            "maximize": group["maximize"],
-            "launch": launch,
-        }
-        adam_(chosen, gradients, means, squares, largest, steps, hyper, params)
-
-    def _start(self, p: Tensor, amsgrad: bool) -> dict[str, Any]:
-        """The state of a parameter before its first step."""
-        *averages, step = _STATE
-        averages += [_LARGEST] * amsgrad
-        state = self.state[p]
-        state[step] = wrap(np.zeros((), dtypes.get_default_dtype().numpy))
-        state.update({name: wrap(np.zeros_like(p._array)) for name in averages})
-        return state
+    def _initial(self, group: Group) -> dict[str, float]:
+        initial = {"step": 0.0, "exp_avg": 0.0, "exp_avg_sq": 0.0}
+        return {**initial, "max_exp_avg_sq": 0.0} if group["amsgrad"] else initial

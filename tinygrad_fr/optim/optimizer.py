@@ -1,20 +1,47 @@
 """What all optimisers share: groups of parameters with their options, the state of each parameter, saving both."""
 
 import copy
+import functools
 import itertools
 import warnings
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor, enable_grad
-from ..autograd.mode import thread
+from ..autograd.hooks import RemovableHandle, add_hook
+from ..autograd.mode import tell_read, thread
 from ..autograd.tensor import wrap
 from ..ops.optim import clear_grad, new_launch
 
 Group = dict[str, Any]
+NUMBERS = {"step", "mu_product", "eta", "mu"}  # states that are one number; all others are like the parameter
+
+
+def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    """``step`` with the hooks of the optimiser around it."""
+
+    @functools.wraps(step)
+    def hooked(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
+        self._has_stepped = True
+        if not (self._step_pre_hooks or self._step_post_hooks):
+            return step(self, *args, **kwargs)
+        tell_read("the step hooks of an optimizer")
+        given = (self, *args)
+        for hook in tuple(self._step_pre_hooks.values()):
+            changed = hook(self, given, kwargs)
+            if changed is not None:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError(f"a step pre hook must return None or (new_args, new_kwargs), got {changed!r}")
+                given, kwargs = changed
+        result = step(*given, **kwargs)
+        for hook in tuple(self._step_post_hooks.values()):
+            hook(self, given, kwargs)
+        return result
+
+    return hooked
 
 
 class Optimizer:
@@ -30,6 +57,12 @@ class Optimizer:
 
     _hyper_names: tuple[str, ...] = ()
     _data_options: tuple[str, ...] = ()  # of a group: those that only ever reach the update through its data
+    _switch_options: tuple[str, ...] = ()  # of those: where 0 and other numbers are different launches
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "step" in vars(cls):
+            cls.step = _with_hooks(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -42,6 +75,13 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self._hyper: list[tuple[tuple[float, ...], Tensor]] = []  # by group: the values, and the array that holds them
         self._launches: list[Any] = []  # by group
+        self._has_stepped = False  # whether step() was called, which the first step of a scheduler should come after
+        self._step_pre_hooks: dict[int, Callable[..., Any]] = {}
+        self._step_post_hooks: dict[int, Callable[..., Any]] = {}
+        self._saving_pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._saving_post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._loading_pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._loading_post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -87,6 +127,7 @@ class Optimizer:
 
     # --- a step --------------------------------------------------------------------------------------------------
 
+    @_with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters by their gradients. ``closure``, if given, computes the loss anew; it is returned."""
         loss = None
@@ -113,6 +154,7 @@ class Optimizer:
         return [hyper for _, hyper in self._hyper[: len(self.param_groups)]]
 
     def _refresh_hyper(self) -> None:
+        self._has_stepped = True  # a replay calls this, and not step()
         while len(self._hyper) < len(self.param_groups):
             self._hyper.append(((), wrap(np.empty(len(self._hyper_names)))))
             self._launches.append(new_launch())
@@ -126,18 +168,55 @@ class Optimizer:
     def _hyper_values(self, group: Group) -> tuple[float, ...]:
         return tuple([group[name] for name in self._hyper_names])
 
+    # --- hooks ---------------------------------------------------------------------------------------------------
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return other (args, kwargs)."""
+        return add_hook(self._step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        return add_hook(self._step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before `state_dict`; ``prepend`` puts it before the others."""
+        return _add_saving_hook(self._saving_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` after `state_dict`; it may return another one."""
+        return _add_saving_hook(self._saving_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before `load_state_dict`; it may return another one."""
+        return _add_saving_hook(self._loading_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after `load_state_dict`."""
+        return _add_saving_hook(self._loading_post_hooks, hook, prepend)
+
     # --- saving and loading --------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """{'state': {number: {...}}, 'param_groups': [{..., 'params': [numbers]}]}, where parameters are numbered."""
+        for hook in self._saving_pre_hooks.values():
+            hook(self)
         numbers = {p: i for i, p in enumerate(self._all_parameters())}
         groups = [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups]
         for group in groups:
             group["params"] = group.pop("params")  # last, as PyTorch has it
-        return {"state": {numbers[p]: entries for p, entries in self.state.items()}, "param_groups": groups}
+        state = {numbers[p]: entries for p, entries in self.state.items()}
+        return self._changed_by(self._saving_post_hooks, {"state": state, "param_groups": groups})
+
+    def _changed_by(self, hooks: Mapping[int, Callable[..., Any]], state_dict: Mapping[str, Any]) -> Any:
+        """A state_dict as the hooks, which may return another one, leave it."""
+        for hook in hooks.values():
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        return state_dict
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the options and the state that `state_dict` gave; parameters correspond by their order."""
+        state_dict = self._changed_by(self._loading_pre_hooks, dict(state_dict))
         saved = copy.deepcopy(state_dict["param_groups"])
         if len(saved) != len(self.param_groups):
             raise ValueError(
@@ -158,6 +237,8 @@ class Optimizer:
             self.state[p] = {name: _loaded(name, value, p) for name, value in entries.items()}
         for group, other in zip(self.param_groups, saved, strict=True):
             group.update({**other, "params": group["params"]})
+        for hook in self._loading_post_hooks.values():
+            hook(self)
 
     def _all_parameters(self) -> Iterable[Tensor]:
         return itertools.chain.from_iterable(group["params"] for group in self.param_groups)
@@ -168,6 +249,15 @@ class Optimizer:
             lines += [""] * (i > 0) + [f"Parameter Group {i}"]
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
+
+
+def _add_saving_hook(
+    hooks: OrderedDict[int, Callable[..., Any]], hook: Callable[..., Any], prepend: bool
+) -> RemovableHandle:
+    handle = add_hook(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
 
 
 def _take_names_out(group: Group) -> None:
@@ -192,9 +282,9 @@ def _check_parameters(params: list[Any]) -> None:
 
 
 def _loaded(name: str, value: Any, p: Tensor) -> Any:
-    """A copy of a saved value; tensors, but for the count of steps, in the type of the parameter."""
+    """A copy of a saved value; tensors, but for the count of steps and its like, in the type of the parameter."""
     value = copy.deepcopy(value)
-    if isinstance(value, Tensor) and name != "step" and value.is_floating_point():
+    if isinstance(value, Tensor) and name not in NUMBERS and value.is_floating_point():
         return value.to(p.dtype)
     return value
 
@@ -203,6 +293,13 @@ def check_at_least_zero(what: str, value: float) -> None:
     """ValueError ``Invalid <what>: <value>`` unless value >= 0."""
     if not value >= 0.0:
         raise ValueError(f"Invalid {what}: {value}")
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """ValueError unless both are in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
 
 def refuse(**options: Any) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.inplace import write_each
 from ..autograd.tensor import wrap
-from ..ops.optim import sgd_
+from ..ops.optim import sgd
 from .optimizer import Group, Optimizer, check_at_least_zero, refuse
 
 
@@ -22,7 +23,8 @@ class SGD(Optimizer):
     """
 
     _hyper_names = ("lr", "momentum", "dampening", "weight_decay")
-    _data_options = ("lr", "dampening", "weight_decay")
+    _data_options = ("lr", "momentum", "dampening", "weight_decay")
+    _switch_options = ("momentum",)
 
     def __init__(
         self,
@@ -79,4 +81,4 @@ class SGD(Optimizer):
 
 def _step(chosen: list[Tensor], velocities: list[Any], hyper: Tensor, params: dict[str, Any]) -> None:
     if chosen:
-        sgd_(chosen, [p.grad for p in chosen], velocities, hyper, params)
+        write_each(sgd.op, (chosen, [p.grad for p in chosen], velocities), hyper, params)

@@ -10,7 +10,58 @@ other would have. NotImplemented stands for whatever is not so plain, errors too
 """
 
 from . import functional
-from .compose import Compose, Lambda
+from .color import (
+    ColorJitter,
+    ConvertImageDtype,
+    GaussianBlur,
+    Grayscale,
+    PILToTensor,
+    RandomErasing,
+    RandomGrayscale,
+    RandomInvert,
+    ToPILImage,
+)
+from .compose import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
+from .functional import InterpolationMode
+from .geometry import (
+    CenterCrop,
+    Pad,
+    RandomAffine,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomVerticalFlip,
+    Resize,
+)
 from .image import Normalize, ToTensor
 
-__all__ = ["Compose", "Lambda", "Normalize", "ToTensor", "functional"]
+__all__ = [
+    "CenterCrop",
+    "ColorJitter",
+    "Compose",
+    "ConvertImageDtype",
+    "GaussianBlur",
+    "Grayscale",
+    "InterpolationMode",
+    "Lambda",
+    "Normalize",
+    "PILToTensor",
+    "Pad",
+    "RandomAffine",
+    "RandomApply",
+    "RandomChoice",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomGrayscale",
+    "RandomHorizontalFlip",
+    "RandomInvert",
+    "RandomOrder",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomVerticalFlip",
+    "Resize",
+    "ToPILImage",
+    "ToTensor",
+    "functional",
+]

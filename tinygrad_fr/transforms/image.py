@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import Tensor, dtypes
 from ..autograd.tensor import wrap
-from .functional import channelwise, normalize, to_tensor
+from .functional.convert import channelwise, normalize, to_tensor
 
 
 class ToTensor:
