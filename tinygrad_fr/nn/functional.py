@@ -16,6 +16,7 @@ from ..ops.creation import arange
 from ..ops.indexing import where
 from ..ops.loss import nll, softmax_cross_entropy
 from ..ops.matmul import linear
+from ..ops.padding import pad
 from ..ops.pointwise import bce, bce_of_logits, expm1, log1pexp
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pad",
     "relu",
     "relu6",
     "relu_",

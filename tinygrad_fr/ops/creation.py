@@ -220,9 +220,3 @@ def meshgrid(*tensors, indexing="ij"):
         each.reshape([-1 if i == j else 1 for j in range(len(shape))]).expand(shape) for i, each in enumerate(ordered)
     ]
     return (grids[1], grids[0], *grids[2:]) if swapped else tuple(grids)
-
-
-@public(method=False)
-def is_tensor(obj):
-    """Whether ``obj`` is a Tensor."""
-    return isinstance(obj, Tensor)

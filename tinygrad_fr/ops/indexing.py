@@ -10,8 +10,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
-from .checks import check_values
-from .shape import canonical_dim, unbind
+from .splitting import unbind
 
 # An index is applied in two steps, as PyTorch does: first what gives a view (ints, slices, None), then the integer
 # arrays. Each step is described by something hashable, in which ARRAY stands for an integer array.
@@ -193,8 +192,9 @@ def _(g, indices, static):
 
 
 @op
-def _put(x, value, *indices, static, out):
+def _put(x, value, *indices, static, out=None):
     """x with ``value`` at integer arrays."""
+    out = copied(x, out)
     try:
         out[_numpy_index(static, indices)] = value
     except IndexError as error:
@@ -210,6 +210,32 @@ def _(g, indices, static):
 @_put.vjp("value")
 def _(g, value_shape, indices, static):
     return apply(_take.op, (g, *indices), {"static": static}).sum_to_size(value_shape)
+
+
+@op
+def _accumulate(x, value, *indices, static, out=None):
+    """x to which ``value`` is added at integer arrays; an element named twice gets both."""
+    out = copied(x, out)
+    try:
+        np.add.at(out, _numpy_index(static, indices), value)
+    except IndexError as error:
+        raise _explained(error, x) from None
+    return out
+
+
+@_accumulate.vjp("x")
+def _(g):
+    return g
+
+
+@_accumulate.vjp("value")
+def _(g, value_shape, indices, static):
+    return apply(_take.op, (g, *indices), {"static": static}).sum_to_size(value_shape)
+
+
+def copied(x, out):
+    """Where an op that changes some elements of x writes: a copy, or ``out``, which holds those of x already."""
+    return x.copy() if out is None else out
 
 
 @op
@@ -247,12 +273,13 @@ def setitem(self, index, value):
     except IndexError as error:
         raise _explained(error, self._array) from None
     if index.arrays:
-        _write_at(part, index, value)
+        write(_put.op, part, (_broadcastable(value, part, index), *index.arrays), {"static": index.places})
     else:
         part.copy_(_without_leading_ones(value, part.ndim))
 
 
-def _write_at(part, index, value):
+def _broadcastable(value, part, index):
+    """``value`` as it can be written at the arrays of ``index``; RuntimeError where its shape does not fit."""
     arrays = tuple(each._array for each in index.arrays)
     try:
         shape = part._array[_numpy_index(index.places, arrays)].shape
@@ -264,7 +291,7 @@ def _write_at(part, index, value):
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
             f"shape {list(shape)}"
         )
-    write(_put.op, part, (value, *index.arrays), {"static": index.places})
+    return value
 
 
 def _fits(shape, target):
@@ -287,78 +314,33 @@ Tensor.__getitem__ = getitem
 Tensor.__setitem__ = setitem
 
 
-# --- by position along one axis ----------------------------------------------------------------------------------
-
-
-@op
-def _gather(x, index, *, dim, out=None):
-    """x[..., index[...], ...] along ``dim``."""
-    return x[_along(index, dim)]
-
-
-@_gather.vjp("x")
-def _(g, index, x_shape, dim):
-    return apply(_scatter_add.op, (g, index), {"shape": x_shape, "dim": dim})
-
-
-@op
-def _scatter_add(x, index, *, shape, dim, out=None):
-    """Zeros of ``shape`` to which x is added at ``index`` along ``dim``."""
-    result = np.zeros(shape, x.dtype)
-    np.add.at(result, _along(index, dim), x)
-    return result
-
-
-@_scatter_add.vjp("x")
-def _(g, index, dim):
-    return apply(_gather.op, (g, index), {"dim": dim})
-
-
-def _along(index, dim):
-    """NumPy's index for "position along ``dim``, own place along the others"."""
-    places = np.ogrid[tuple(slice(size) for size in index.shape)]
-    return tuple(index if i == dim else place for i, place in enumerate(places))
-
-
-@public
-def gather(input, dim, index):
-    """The elements of ``input`` at the positions ``index`` along ``dim``.  -> the shape of index."""
-    dim = canonical_dim(dim, input.ndim)
-    if index._array.dtype != np.int64:
-        raise RuntimeError(f"gather(): Expected dtype int64 for index, got {index.dtype.name}")
-    if index.ndim != input.ndim:
+def _put_call(self, indices, values, accumulate):
+    """The op, its inputs and parameters of an `index_put`."""
+    index = _Index(tuple(slice(None) if each is None else each for each in indices))
+    if not index.arrays:
+        raise IndexError("index_put: expected at least one tensor among the indices")
+    if values._array.dtype is not self._array.dtype:
         raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as input tensor ({index.ndim} and {input.ndim})"
+            f"Index put requires the source and destination dtypes match, got {self.dtype.name} for the destination "
+            f"and {values.dtype.name} for the source."
         )
-    for i, (size, bound) in enumerate(zip(index._array.shape, input._array.shape, strict=True)):
-        if i != dim and size > bound:
-            raise RuntimeError(
-                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
-                f"{list(input.shape)} apart from dimension {dim}"
-            )
-    _check_bounds(index, dim, input._array.shape[dim] if input.ndim else 1)
-    if input.ndim == 0:
-        return input.clone()
-    return apply(_gather.op, (input, index), {"dim": dim})
-
-
-def _check_bounds(index, dim, size):
-    def check(positions):
-        if positions.size and (positions.min() < 0 or positions.max() >= size):
-            bad = positions[(positions < 0) | (positions >= size)].ravel()[0]
-            raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
-
-    check_values(index, check)
+    made = _accumulate if accumulate else _put
+    values = _broadcastable(values, index.viewed(self), index)
+    return made.op, (values, *index.arrays), {"static": index.places}
 
 
 @public
-def index_select(input, dim, index):
-    """The slices of ``input`` at the positions ``index`` (1-D) along ``dim``."""
-    dim = canonical_dim(dim, input.ndim)
-    if index.ndim > 1:
-        raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
-    _check_bounds(index, dim, input._array.shape[dim])
-    return input[(slice(None),) * dim + (index,)]
+def index_put(input, indices, values, accumulate=False):
+    """A copy with ``values`` at a tuple of integer tensors or masks, or with them added there: all that meet."""
+    made, others, params = _put_call(input, indices, values, accumulate)
+    return apply(made, (input, *others), params)
+
+
+@public
+def index_put_(input, indices, values, accumulate=False):
+    """`index_put`, written into the tensor itself."""
+    made, others, params = _put_call(input, indices, values, accumulate)
+    return write(made, input, others, params)
 
 
 # --- by condition ------------------------------------------------------------------------------------------------
@@ -438,6 +420,69 @@ def masked_select(input, mask):
     return input.expand(shape)[mask.expand(shape)]
 
 
+@op
+def _masked_scatter(x, source, mask, *, out=None):
+    """x with the first elements of ``source``, in order, where ``mask`` holds."""
+    count = np.count_nonzero(mask)
+    if source.size < count:
+        raise RuntimeError(
+            f"masked_scatter: expected source to have at least as many elements as the mask holds, {count}, but got "
+            f"{source.size}"
+        )
+    out = copied(x, out)
+    out[mask] = source.reshape(-1)[:count]
+    return out
+
+
+@_masked_scatter.vjp("x")
+def _(g, mask):
+    return g.masked_fill(mask, 0)
+
+
+@_masked_scatter.vjp("source")
+def _(g, mask, source_shape):
+    return apply(_masked_source.op, (g, mask), {"shape": source_shape})
+
+
+@op
+def _masked_source(x, mask, *, shape, out=None):
+    """Zeros of ``shape`` whose first elements are those of x where ``mask`` holds."""
+    result = np.zeros(shape, x.dtype)
+    chosen = x[mask]
+    result.reshape(-1)[: chosen.size] = chosen
+    return result
+
+
+@_masked_source.vjp("x")
+def _(g, mask):
+    return apply(_masked_scatter.op, (constant(np.zeros(mask._array.shape, g._array.dtype)), g, mask), {})
+
+
+def _for_masked_scatter(input, mask, source):
+    if input._array.dtype is not source._array.dtype:
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes but got {input.dtype.name} and "
+            f"{source.dtype.name}"
+        )
+    if mask._array.dtype != np.bool_:
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.name}")
+
+
+@public
+def masked_scatter(input, mask, source):
+    """The elements of ``source``, in order, where ``mask`` holds, else those of input, broadcast."""
+    _for_masked_scatter(input, mask, source)
+    shape = broadcast("masked_scatter", input._array, mask._array)
+    return apply(_masked_scatter.op, (input.expand(shape), source, mask.expand(shape)), {})
+
+
+@public(function_name=None)
+def masked_scatter_(self, mask, source):
+    """`masked_scatter`, written into the tensor itself."""
+    _for_masked_scatter(self, mask, source)
+    return write(_masked_scatter.op, self, (source, mask.expand(self.shape)), {})
+
+
 @public
 def nonzero(input, *, as_tuple=False):
     """The positions of the elements that are not 0.  -> (count, axes), or a tuple with one array an axis."""
@@ -450,3 +495,9 @@ def nonzero(input, *, as_tuple=False):
 def _nonzero(x, *, out=None):
     """The positions of the elements that are not 0, one in a row."""
     return np.argwhere(x)
+
+
+@public
+def argwhere(input):
+    """The positions of the elements that are not 0, one in a row.  -> (count, axes)."""
+    return nonzero(input)
