@@ -1,6 +1,22 @@
 """The records of all ops, a file a family, as in `tinygrad_fr.ops`."""
 
-from . import compare, indexing, matmul, pointwise, reduce, shape
+from . import (
+    compare,
+    diagonal,
+    gathering,
+    indexing,
+    joining,
+    matmul,
+    padding,
+    pointwise,
+    rearranging,
+    reduce,
+    selecting,
+    shape,
+    sorting,
+    splitting,
+    windows,
+)
 from .record import Case, OpSpec, as_list, cases
 
 SPECS: list[OpSpec] = [
@@ -10,7 +26,19 @@ SPECS: list[OpSpec] = [
     *indexing.SPECS,
     *shape.SPECS,
     *compare.SPECS,
+    *diagonal.SPECS,
+    *gathering.SPECS,
+    *joining.SPECS,
+    *padding.SPECS,
+    *rearranging.SPECS,
+    *selecting.SPECS,
+    *sorting.SPECS,
+    *splitting.SPECS,
+    *windows.SPECS,
 ]
+
+# Ops whose result is a view, or may be, in place of a copy.
+VIEWS = [*shape.VIEWS, *splitting.SPECS, *windows.SPECS]
 DIFFERENTIABLE = [spec for spec in SPECS if spec.order]
 
 # Names that compute nothing from the elements of a tensor, or draw at random; tests of their own cover them.
@@ -42,9 +70,16 @@ NOT_COMPUTING = {
         "randperm",
     ),
     *("bernoulli_", "normal_", "uniform_"),
+    *("broadcast_shapes", "detach", "is_complex", "is_floating_point", "is_inference", "is_nonzero", "is_pinned"),
+    *("is_same_size", "is_signed", "storage_offset", "tril_indices", "triu_indices"),
 }
 
 # Names whose writes and reads have tests of their own: test_indexing, test_views_inplace, test_shape.
-TESTED_APART = {"__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"}
+TESTED_APART = {
+    *("__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"),
+    *("as_strided_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"),
+    *("diagonal_scatter", "fill_diagonal_", "index_add_", "index_copy_", "index_put_", "masked_scatter_", "put_"),
+    *("scatter_", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
+}
 
 __all__ = ["DIFFERENTIABLE", "NOT_COMPUTING", "SPECS", "TESTED_APART", "Case", "OpSpec", "as_list", "cases"]

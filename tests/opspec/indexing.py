@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 import tinygrad_fr as torch
 
 from .. import strategies as draws
-from .record import OpSpec, at_least, constant, two
+from .record import OpSpec, constant, two
 
 
 def _mask(draw, shape):
@@ -14,18 +14,11 @@ def _mask(draw, shape):
     return np.asarray(rng.random(shape) < 0.5)
 
 
-def _positions(draw, shapes):
-    (shape,) = shapes
-    dim = draws.axis(draw, shape)
-    sides = tuple(draw(st.integers(0, 3)) if i == dim % len(shape) else size for i, size in enumerate(shape))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    return {"dim": dim, "index": rng.integers(0, shape[dim], sides)}
-
-
-def _rows(draw, shapes):
-    dim = draws.axis(draw, shapes[0])
-    index = draw(st.lists(st.integers(0, shapes[0][dim] - 1), max_size=4))
-    return {"dim": dim, "index": np.array(index, np.int64)}
+def _first_of(source, mask, x):
+    """x with the first elements of ``source`` where the mask holds."""
+    result = x.copy()
+    result[mask] = source.ravel()[: mask.sum()]
+    return result
 
 
 INDEXING = [
@@ -44,8 +37,16 @@ INDEXING = [
     ),
     OpSpec("masked_select", lambda x, mask: x[mask], params=lambda draw, shapes: {"mask": _mask(draw, shapes[0])}),
     constant("nonzero", lambda x: np.argwhere(x), integers="int64"),
-    OpSpec("gather", lambda x, dim, index: np.take_along_axis(x, index, dim), params=_positions, shapes=at_least(1, 1)),
-    OpSpec("index_select", lambda x, dim, index: np.take(x, index, axis=dim), params=_rows, shapes=at_least(1, 1)),
+    constant("argwhere", lambda x: np.argwhere(x), integers="int64"),
+    OpSpec(
+        "masked_scatter",
+        lambda x, y, mask: _first_of(y, mask, x),
+        call=lambda x, y, mask: torch.masked_scatter(x, mask, y),
+        shapes=lambda max_dims, max_side: draws.shapes(max_dims, max_side).map(lambda shape: (shape, shape)),
+        params=lambda draw, shapes: {"mask": _mask(draw, shapes[0])},
+        methods=(),
+        in_place=(),
+    ),
 ]
 
 

@@ -1,5 +1,7 @@
 """Borders around the last axes."""
 
+import math
+
 import numpy as np
 
 from ..autograd.dispatch import apply, op
@@ -28,6 +30,8 @@ def pad(input, pad, mode="constant", value=None):
             f"Padding length should be divisible by two and at most twice the number of dimensions of the input: got "
             f"{len(pad)} widths for shape {list(input.shape)}"
         )
+    if not pad:
+        return input.clone()
     widths = ((0, 0),) * (input.ndim - len(pad) // 2) + tuple(zip(pad[-2::-2], pad[::-2], strict=True))
     if mode == "constant":
         return _constant(input, widths, 0 if value is None else value)
@@ -70,7 +74,7 @@ _POSITIONS = {
 
 def _continued(input, axis, before, after, mode):
     size = input._array.shape[axis]
-    widest = {"reflect": size - 1, "circular": size}.get(mode, before + after)
+    widest = {"reflect": size - 1, "circular": size}.get(mode, math.inf)
     if size == 0 or max(before, after) > widest or size + before + after < 1:
         raise RuntimeError(
             f"Padding size should be less than the corresponding input dimension, but got: padding ({before}, {after}) "

@@ -100,7 +100,7 @@ def _sorted_distinct(x, dim):
 
 def _runs(x, dim):
     """Where slices begin that differ from the one before, and in which run each slice is."""
-    rows = np.moveaxis(x, dim, 0).reshape(x.shape[dim], -1)
+    rows = np.moveaxis(x, dim, 0).reshape(x.shape[dim], x.size // max(x.shape[dim], 1))
     begins = np.ones(len(rows), bool)
     begins[1:] = (rows[1:] != rows[:-1]).any(1)
     return np.flatnonzero(begins), np.cumsum(begins) - 1
