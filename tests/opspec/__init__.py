@@ -70,7 +70,7 @@ NOT_COMPUTING = {
         "randperm",
     ),
     *("bernoulli_", "normal_", "uniform_"),
-    *("broadcast_shapes", "detach", "is_complex", "is_floating_point", "is_inference", "is_nonzero", "is_pinned"),
+    *("broadcast_shapes", "detach", "is_complex", "is_floating_point", "is_inference", "is_pinned"),
     *("is_same_size", "is_signed", "storage_offset", "tril_indices", "triu_indices"),
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from .. import strategies as draws
-from .record import OpSpec, at_least, axis
+from .record import OpSpec, at_least, axis, sides
 
 
 def _split(x, split_size_or_sections, dim=0):
@@ -55,7 +55,7 @@ def _equal_parts(name, dims, dim):
         size = shapes[0][dim if len(shapes[0]) > 1 else 0]
         return {"indices_or_sections": draw(st.sampled_from((1, max(size, 1), [1], [0, 2])))}
 
-    return OpSpec(name, getattr(np, name), params=params, shapes=at_least(dims))
+    return OpSpec(name, getattr(np, name), params=params, shapes=at_least(dims) if dims < 3 else sides("mnk"))
 
 
 SPLITTING = [

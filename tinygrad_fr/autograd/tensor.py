@@ -5,6 +5,7 @@ Arithmetic and the other ops are bound to this class by the modules of ``ops``, 
 """
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,6 +89,8 @@ class Tensor:
         """The number of axes."""
         return self._array.ndim
 
+    ndimension = dim
+
     def numel(self) -> int:
         """The number of elements."""
         return self._array.size
@@ -133,7 +136,16 @@ class Tensor:
     def stride(self, dim: int | None = None) -> Any:
         """The step from one element to the next along each axis, in elements."""
         steps = tuple(step // self._array.itemsize for step in self._array.strides)
-        return steps if dim is None else steps[dim]
+        if not self._array.size:  # NumPy's are 0
+            sizes = [max(size, 1) for size in self._array.shape]
+            steps = tuple(math.prod(sizes[i + 1 :]) for i in range(len(sizes)))
+        if dim is None:
+            return steps
+        if not -self.ndim <= dim < self.ndim:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-self.ndim}, {self.ndim - 1}], but got {dim})"
+            )
+        return steps[dim]
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory in the order of the axes."""
@@ -143,6 +155,11 @@ class Tensor:
         """The address of the first element."""
         tell_read("data_ptr()")
         return self._array.ctypes.data
+
+    @property
+    def _base(self) -> "Tensor | None":
+        """The tensor whose memory a view shares; None for others."""
+        return None if self._view is None else self._view.base
 
     # --- the graph -----------------------------------------------------------------------------------------------
 

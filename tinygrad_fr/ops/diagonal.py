@@ -6,6 +6,7 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
+from .axes import numpy_names
 from .creation import finish, numpy_dtype
 from .shape import canonical_dim
 
@@ -94,6 +95,7 @@ def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
 
 
 @public
+@numpy_names
 def select_scatter(input, src, dim, index):
     """A copy of ``input`` with ``src`` as the slice at ``index`` along ``dim``."""
     result = input.clone()
@@ -102,6 +104,7 @@ def select_scatter(input, src, dim, index):
 
 
 @public
+@numpy_names
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """A copy of ``input`` with ``src`` as the part start:end:step of the axis ``dim``."""
     result = input.clone()

@@ -8,6 +8,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, plain
+from .axes import numpy_names
 from .checks import check_values
 from .indexing import copied
 from .shape import canonical_dim
@@ -103,6 +104,7 @@ def as_vector(tensor):
 
 
 @public
+@numpy_names
 def gather(input, dim, index, *, sparse_grad=False):
     """The elements of ``input`` at the positions ``index`` along ``dim``.  -> the shape of index."""
     if sparse_grad:
@@ -110,7 +112,7 @@ def gather(input, dim, index, *, sparse_grad=False):
     dim = canonical_dim(dim, input.ndim)
     positions = _checked_index("gather", input, index, dim)
     if not index._array.size:
-        return constant(np.zeros(index._array.shape, input._array.dtype))
+        return input.reshape(-1)[:0].clone().reshape(index.shape)
     found = apply(_gather.op, (as_vector(input), positions), {"dim": dim})
     return found if index.ndim else found.reshape(())
 
@@ -160,6 +162,7 @@ def _scattered_(name, made, self, dim, index, src):
 
 
 @public
+@numpy_names
 def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     """A copy of ``input`` with ``src``, a tensor or a number, at the positions ``index`` along ``dim``.
 
@@ -172,6 +175,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 
 
 @public(function_name=None)
+@numpy_names
 def scatter_(self, dim, index, src=None, *, value=None, reduce=None):
     """`scatter`, written into the tensor itself."""
     src = value if src is None else src
@@ -189,12 +193,14 @@ def _writing(reduce):
 
 
 @public
+@numpy_names
 def scatter_add(input, dim, index, src):
     """A copy of ``input`` to which ``src`` is added at the positions ``index`` along ``dim``; all that meet add up."""
     return _scattered("scatter_add", _scatter_add, input, dim, index, src)
 
 
 @public(function_name=None)
+@numpy_names
 def scatter_add_(self, dim, index, src):
     """`scatter_add`, written into the tensor itself."""
     return _scattered_("scatter_add", _scatter_add, self, dim, index, src)
@@ -315,6 +321,7 @@ def _neutral(reduce, kind):
 
 
 @public
+@numpy_names
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     """A copy of ``input`` with the 'sum', 'prod', 'mean', 'amax' or 'amin' of the elements of ``src`` that meet.
 
@@ -324,6 +331,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
 
 
 @public(function_name=None)
+@numpy_names
 def scatter_reduce_(self, dim, index, src, reduce, *, include_self=True):
     """`scatter_reduce`, written into the tensor itself."""
     return self.copy_(_reduced(self, dim, index, src, reduce, include_self))

@@ -421,41 +421,41 @@ def masked_select(input, mask):
 
 
 @op
-def _masked_scatter(x, source, mask, *, out=None):
-    """x with the first elements of ``source``, in order, where ``mask`` holds."""
-    count = np.count_nonzero(mask)
+def _masked_scatter(x, source, chosen, *, out=None):
+    """x with the first elements of ``source``, in order, chosen ``chosen`` holds."""
+    count = np.count_nonzero(chosen)
     if source.size < count:
         raise RuntimeError(
             f"masked_scatter: expected source to have at least as many elements as the mask holds, {count}, but got "
             f"{source.size}"
         )
     out = copied(x, out)
-    out[mask] = source.reshape(-1)[:count]
+    out[chosen] = source.reshape(-1)[:count]
     return out
 
 
 @_masked_scatter.vjp("x")
-def _(g, mask):
-    return g.masked_fill(mask, 0)
+def _(g, chosen):
+    return g.masked_fill(chosen, 0)
 
 
 @_masked_scatter.vjp("source")
-def _(g, mask, source_shape):
-    return apply(_masked_source.op, (g, mask), {"shape": source_shape})
+def _(g, chosen, source_shape):
+    return apply(_masked_source.op, (g, chosen), {"shape": source_shape})
 
 
 @op
-def _masked_source(x, mask, *, shape, out=None):
-    """Zeros of ``shape`` whose first elements are those of x where ``mask`` holds."""
+def _masked_source(x, chosen, *, shape, out=None):
+    """Zeros of ``shape`` whose first elements are those of x chosen ``chosen`` holds."""
     result = np.zeros(shape, x.dtype)
-    chosen = x[mask]
-    result.reshape(-1)[: chosen.size] = chosen
+    taken = x[chosen]
+    result.reshape(-1)[: taken.size] = taken
     return result
 
 
 @_masked_source.vjp("x")
-def _(g, mask):
-    return apply(_masked_scatter.op, (constant(np.zeros(mask._array.shape, g._array.dtype)), g, mask), {})
+def _(g, chosen):
+    return apply(_masked_scatter.op, (constant(np.zeros(chosen._array.shape, g._array.dtype)), g, chosen), {})
 
 
 def _for_masked_scatter(input, mask, source):

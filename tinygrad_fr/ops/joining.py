@@ -10,6 +10,7 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor, constant
+from .axes import numpy_names
 from .creation import meshgrid
 from .shape import canonical_dim, unsqueeze
 
@@ -32,6 +33,7 @@ def _(g, position, shapes, dim):
 
 
 @public(method=False)
+@numpy_names
 def cat(tensors, dim=0):
     """The tensors one after the other along the axis ``dim``.  [(A, C), (B, C)] -> (A+B, C)."""
     tensors = [each for each in tensors if each._array.shape != (0,)] or list(tensors)
@@ -64,6 +66,7 @@ concatenate = public(cat, method=False, function_name="concatenate")
 
 
 @public(method=False)
+@numpy_names
 def stack(tensors, dim=0):
     """The tensors, all of one shape, along a new axis ``dim``.  [(C,), (C,)] -> (2, C)."""
     tensors = list(tensors)
@@ -183,7 +186,7 @@ def combinations(input, r=2, with_replacement=False):
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return constant(np.zeros(0, input._array.dtype))
+        return input[:0].clone()
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     chosen = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
     return input[constant(chosen)]

@@ -35,12 +35,6 @@ def is_inference(input):
 
 
 @public
-def is_nonzero(input):
-    """Whether the single element is not 0."""
-    return bool(input)
-
-
-@public
 def is_same_size(input, other):
     """Whether both have the same shape."""
     return input._array.shape == other._array.shape

@@ -6,6 +6,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant
+from .axes import numpy_names
 from .shape import canonical_dim, canonical_dims, sizes
 
 
@@ -30,6 +31,7 @@ def tile(input, *dims):
 
 
 @public
+@numpy_names
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each slice along ``dim`` (each element, without one) ``repeats`` times; a tensor says for each how often.
 

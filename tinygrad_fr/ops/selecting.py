@@ -9,6 +9,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
+from .axes import numpy_names
 from .checks import check_values
 from .gathering import as_vector, check_bounds, gather
 from .indexing import ALL, ARRAY, _accumulate, _put, _take, where
@@ -39,6 +40,7 @@ def _at(dim, index):
 
 
 @public
+@numpy_names
 def index_select(input, dim, index):
     """The slices of ``input`` at the positions ``index`` (1-D) along ``dim``."""
     dim, index = _slices("index_select", input, dim, index, (np.int64, np.int32))
@@ -88,8 +90,8 @@ def _slice_writer(name, prepare, made, document):
     in_place.__name__ = in_place.__qualname__ = f"{name}_"
     copy.__doc__, in_place.__doc__ = document, f"`{name}`, written into the tensor itself."
     copy.__signature__ = in_place.__signature__ = inspect.signature(prepare)
-    public(in_place, function_name=None)
-    return public(copy)
+    public(numpy_names(in_place), function_name=None)
+    return public(numpy_names(copy))
 
 
 def _adding(input, dim, index, source, *, alpha=1):
@@ -190,6 +192,7 @@ def put_(self, index, source, accumulate=False):
 
 
 @public
+@numpy_names
 def take_along_dim(input, indices, dim=None):
     """The elements at ``indices`` along ``dim``, broadcast along the other axes; without dim, of all flattened."""
     if indices._array.dtype != np.int64:

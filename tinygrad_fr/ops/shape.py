@@ -11,6 +11,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, broadcast, op
 from ..autograd.inplace import become
 from ..autograd.tensor import Size, Tensor
+from .axes import numpy_names
 
 
 def canonical_dim(dim, ndim):
@@ -158,6 +159,7 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 @public
+@numpy_names
 def unflatten(input, dim, sizes):
     """Cut the axis ``dim`` into axes of ``sizes``, one of which may be -1."""
     dim = canonical_dim(dim, input.ndim)
@@ -226,11 +228,11 @@ def _matrix_transpose(name):
     """A property: the last two axes exchanged."""
 
     def exchange(tensor):
-        if tensor.ndim < 2:
+        if tensor.ndim == 1:
             raise RuntimeError(
                 f"tensor.{name} is only supported on matrices or batches of matrices. Got {tensor.ndim}-D tensor."
             )
-        return transpose(tensor, -2, -1)
+        return transpose(tensor, -2, -1) if tensor.ndim else tensor
 
     return property(exchange, doc="The last two axes exchanged.")
 
@@ -295,6 +297,7 @@ def moveaxis(input, source, destination):
 
 
 @public
+@numpy_names
 def squeeze(input, dim=None):
     """Without its axes of size 1, or without ``dim`` where its size is 1; a view."""
     shape = input._array.shape
@@ -303,6 +306,7 @@ def squeeze(input, dim=None):
 
 
 @public
+@numpy_names
 def unsqueeze(input, dim):
     """With an axis of size 1 put in at ``dim``; a view."""
     dim = canonical_dim(dim, input.ndim + 1)

@@ -10,6 +10,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, plain
+from .axes import numpy_names
 from .shape import canonical_dim
 
 
@@ -33,6 +34,7 @@ def _argsort(x, *, dim, descending, out=None):
 
 
 @public
+@numpy_names
 def sort(input, dim=-1, descending=False, *, stable=False):
     """The elements in order along ``dim``, and where they were; equal ones always keep their order.  -> two (*)."""
     indices = argsort(input, dim, descending)
@@ -40,6 +42,7 @@ def sort(input, dim=-1, descending=False, *, stable=False):
 
 
 @public
+@numpy_names
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """Where the elements in order along ``dim`` come from; equal ones always keep their order.  (*) -> (*) int64."""
     dim = canonical_dim(dim, input.ndim)
@@ -62,6 +65,7 @@ def _argtop(x, *, k, dim, largest, out=None):
 
 
 @public
+@numpy_names
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """The ``k`` largest (or smallest) elements along ``dim`` in order, and where they are."""
     dim = canonical_dim(dim, input.ndim)
@@ -74,6 +78,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 
 
 @public
+@numpy_names
 def kthvalue(input, k, dim=-1, keepdim=False):
     """The k-th smallest element along ``dim``, counted from 1, and where it is."""
     dim = canonical_dim(dim, input.ndim)

@@ -6,10 +6,12 @@ import numpy as np
 
 from ..autograd.binding import public
 from ..autograd.tensor import Tensor
+from .axes import numpy_names
 from .shape import canonical_dim
 
 
 @public
+@numpy_names
 def narrow(input, dim, start, length):
     """The part start ... start+length of the axis ``dim``, a view."""
     dim = canonical_dim(dim, input.ndim)
@@ -42,6 +44,7 @@ def split(tensor, split_size_or_sections, dim=0):
 
 
 @public
+@numpy_names
 def chunk(input, chunks, dim=0):
     """At most ``chunks`` parts of equal size (the last may be smaller) along ``dim``: a tuple of views."""
     if chunks <= 0:
@@ -51,6 +54,7 @@ def chunk(input, chunks, dim=0):
 
 
 @public
+@numpy_names
 def unbind(input, dim=0):
     """The slices along ``dim``, as a tuple of views without that axis."""
     dim = canonical_dim(dim, input.ndim)
@@ -58,6 +62,7 @@ def unbind(input, dim=0):
 
 
 @public
+@numpy_names
 def select(input, dim, index):
     """The slice at position ``index`` along ``dim``, without that axis, a view."""
     if input.ndim == 0:
@@ -78,6 +83,7 @@ def split_with_sizes(input, split_sizes, dim=0):
 
 
 @public
+@numpy_names
 def tensor_split(input, indices_or_sections, dim=0):
     """So many parts of almost equal size (the first ones larger), or parts between the positions of a list: views."""
     if input.ndim == 0:
