@@ -69,7 +69,8 @@ NOT_COMPUTING = {
         "randn_like",
         "randperm",
     ),
-    *("bernoulli_", "normal_", "uniform_"),
+    *("bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "normal_", "random_", "uniform_"),
+    *("asarray", "logspace", "randint_like", "scalar_tensor"),
     *("broadcast_shapes", "detach", "is_complex", "is_floating_point", "is_inference", "is_pinned"),
     *("is_same_size", "is_signed", "storage_offset", "tril_indices", "triu_indices"),
 }

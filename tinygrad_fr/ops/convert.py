@@ -27,6 +27,22 @@ def _truncate(x, *, kind, out=None):
     return x.astype(kind)
 
 
+def converted(values, kind):
+    """Numbers of the program as NumPy dtype ``kind``.
+
+    RuntimeError where an integer type cannot hold them; below 0 they wrap in an unsigned one, as in C.
+    """
+    values = np.asarray(values)
+    if kind.kind in "iu" and values.size and values.dtype is not kind:
+        limits = np.iinfo(kind)
+        low = -limits.max - 1 if kind.kind == "u" else limits.min
+        if not (low <= values.min() and values.max() <= limits.max):  # NaN is neither
+            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+        values = np.trunc(values) if values.dtype.kind == "f" else values
+        return (values.astype(np.int64) if kind.kind == "u" else values).astype(kind)
+    return values.astype(kind)
+
+
 @public(function_name=None)
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """The tensor in another dtype: ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(other)``.
@@ -160,6 +176,8 @@ def fill_(self, value):
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
             )
         value = value.to(self.dtype)
+    elif not isinstance(value, float) or self._array.dtype.kind != "f":
+        value = converted(value, self._array.dtype).item()
     return write(_fill.op, self, (value,), {})
 
 

@@ -10,6 +10,7 @@ from ..autograd.binding import public
 from ..autograd.device import check_device
 from ..autograd.mode import thread
 from ..autograd.tensor import Tensor, constant, plain, wrap
+from .convert import converted
 from .shape import sizes
 
 
@@ -77,17 +78,6 @@ def _not_numbers(source):
     if isinstance(source, int):
         return ValueError(f"an integer of {source.bit_length()} bits does not fit into int64")
     return RuntimeError(f"Could not infer dtype of {type(source).__name__}")
-
-
-def converted(values, kind):
-    """Numbers as NumPy dtype ``kind``; RuntimeError where an integer type cannot hold them, but by wrapping below 0."""
-    values = np.asarray(values)
-    if kind.kind in "iu" and values.size and values.dtype is not kind:
-        limits = np.iinfo(kind)
-        low = -limits.max - 1 if kind.kind == "u" else limits.min
-        if not (low <= values.min() and values.max() <= limits.max):
-            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
-    return values.astype(kind)
 
 
 def _default_type(array):
@@ -305,6 +295,13 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False, pin_memory
 def meshgrid(*tensors, indexing="ij"):
     """One grid for each 1-D tensor, of its values along its own axis.  (A,), (B,) -> (A, B), (A, B)."""
     tensors = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors)
+    if not tensors:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    for each in tensors:
+        if each.ndim > 1:
+            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensors in the list but got {list(each.shape)}")
+        if each._array.dtype is not tensors[0]._array.dtype:
+            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swapped = indexing == "xy" and len(tensors) > 1

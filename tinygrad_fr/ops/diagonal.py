@@ -54,10 +54,7 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 @public
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """Zeros with the last axis on a diagonal of two new axes.  (*, N) -> (*, N, N) for offset 0."""
-    ndim = input.ndim + 1
-    if input.ndim == 0:
-        raise IndexError("Dimension out of range (expected at least one axis, got a 0-d tensor)")
-    first, second = canonical_dim(dim1, ndim), canonical_dim(dim2, ndim)
+    first, second = canonical_dim(dim1, input.ndim + 1), canonical_dim(dim2, input.ndim + 1)
     if first == second:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     *rest, length = input._array.shape

@@ -10,6 +10,7 @@ from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, plain
 from .axes import numpy_names
 from .checks import check_values
+from .convert import converted
 from .indexing import copied
 from .shape import canonical_dim
 
@@ -124,7 +125,7 @@ def _scatter_call(name, input, dim, index, src):
     if not index._array.size:
         return None
     if not isinstance(src, Tensor):
-        return (constant(np.asarray(plain(src)).astype(input._array.dtype)), positions), {"dim": dim}
+        return (constant(converted(plain(src), input._array.dtype)), positions), {"dim": dim}
     if src._array.dtype is not input._array.dtype:
         raise RuntimeError(
             f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype.name} and {src.dtype.name}"
@@ -302,6 +303,8 @@ def _reduced(input, dim, index, src, reduce, include_self=True):
     result = _scattered("scatter_reduce", _REDUCTIONS[reduce], base, dim, index, src)
     if reduce != "mean":
         return result
+    if input._array.dtype == np.bool_:
+        raise NotImplementedError("scatter_reduce('mean') is not implemented for bool")
     counted = constant(np.ones(input._array.shape, input._array.dtype))
     counted = counted if include_self else scatter(counted, dim, index, 0)
     counts = scatter_add(counted, dim, index, constant(np.ones(src._array.shape, src._array.dtype)))

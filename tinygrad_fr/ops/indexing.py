@@ -10,6 +10,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
+from .convert import converted
 from .splitting import unbind
 
 # An index is applied in two steps, as PyTorch does: first what gives a view (ints, slices, None), then the integer
@@ -234,8 +235,12 @@ def _(g, value_shape, indices, static):
 
 
 def copied(x, out):
-    """Where an op that changes some elements of x writes: a copy, or ``out``, which holds those of x already."""
-    return x.copy() if out is None else out
+    """Where an op that changes some elements of x writes: a copy of it, or ``out``, which is x or becomes like it."""
+    if out is None:
+        return x.copy()
+    if out is not x:
+        np.copyto(out, x)
+    return out
 
 
 @op
@@ -266,8 +271,8 @@ def getitem(self, index):
 def setitem(self, index, value):
     """``tensor[index] = value``, broadcast and converted; the graph sees it."""
     index = _Index(index)
-    value = value if isinstance(value, Tensor) else constant(np.asarray(plain(value)))
-    value = value.to(self.dtype)
+    kind = self._array.dtype
+    value = value.to(self.dtype) if isinstance(value, Tensor) else constant(converted(plain(value), kind))
     try:
         part = index.viewed(self)
     except IndexError as error:
@@ -374,7 +379,7 @@ def where(condition, input=None, other=None):
     kind = dtypes.result_type(input, other)
     broadcast("where", *[each._array for each in (condition, input, other) if isinstance(each, Tensor)])
     x, y = (
-        each.to(kind) if isinstance(each, Tensor) else constant(np.asarray(plain(each), kind.numpy))
+        each.to(kind) if isinstance(each, Tensor) else constant(converted(plain(each), kind.numpy))
         for each in (input, other)
     )
     return apply(_where.op, (condition, x, y), {})
@@ -392,7 +397,7 @@ def masked_fill(input, mask, value):
     if mask._array.dtype != np.bool_:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}")
     if not isinstance(value, Tensor):
-        value = constant(np.asarray(plain(value), input._array.dtype))
+        value = constant(converted(plain(value), input._array.dtype))
     elif value.ndim:
         raise RuntimeError(
             f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."

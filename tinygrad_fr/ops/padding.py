@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
+from .convert import converted
 
 
 @op
@@ -36,7 +37,7 @@ def pad(input, pad, mode="constant", value=None):
     if mode == "constant":
         return _constant(input, widths, 0 if value is None else value)
     if value not in (None, 0):
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in _POSITIONS:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if len(pad) not in (2, 4, 6) or input.ndim not in (len(pad) // 2 + 1, len(pad) // 2 + 2):
@@ -51,16 +52,14 @@ def pad(input, pad, mode="constant", value=None):
 
 
 def _constant(input, widths, value):
-    sizes = [size + before + after for size, (before, after) in zip(input._array.shape, widths, strict=True)]
-    if min(sizes, default=0) < 0:
-        raise RuntimeError(
-            f"pad: the widths {list(widths)} would give shape {list(input.shape)} negative sizes {sizes}"
-        )
-    if any(before < 0 or after < 0 for before, after in widths):
-        cut = zip(input._array.shape, widths, strict=True)
-        input = input[tuple(slice(max(-before, 0), size + min(after, 0)) for size, (before, after) in cut)]
+    shape = input._array.shape
+    cuts = [(max(-before, 0), size + min(after, 0)) for size, (before, after) in zip(shape, widths, strict=True)]
+    if any(start > end for start, end in cuts):
+        raise RuntimeError(f"pad: the negative widths in {widths} cut more from shape {list(shape)} than there is")
+    if min(min(pair) for pair in widths) < 0:
+        input = input[tuple(slice(*cut) for cut in cuts)]
     widths = tuple((max(before, 0), max(after, 0)) for before, after in widths)
-    value = input._array.dtype.type(value).item()
+    value = converted(value, input._array.dtype).item()
     return apply(_pad.op, (input,), {"widths": widths, "value": value})
 
 

@@ -7,7 +7,8 @@ from ..autograd.dispatch import apply, op
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant
 from .axes import numpy_names
-from .shape import canonical_dim, canonical_dims, sizes
+from .creation import checked
+from .shape import canonical_dim, canonical_dims, existing_dim, sizes
 
 
 @public(function_name=None)
@@ -16,11 +17,12 @@ def repeat(self, *repeats):
     repeats, own = sizes(repeats), self._array.shape
     if len(repeats) < len(own):
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    checked(repeats)
     padded = (1,) * (len(repeats) - len(own)) + own
     spread = [size for times, own_size in zip(repeats, padded, strict=True) for size in (times, own_size)]
     column = [size for own_size in padded for size in (1, own_size)]
     target = [times * own_size for times, own_size in zip(repeats, padded, strict=True)]
-    return self.reshape(column).expand(spread).reshape(target)
+    return self.reshape(column).expand(spread).clone().reshape(target)
 
 
 @public
@@ -41,8 +43,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         input, repeats, dim = constant(np.arange(input.numel())), input, 0
     if dim is None:
         input, dim = input.reshape(-1), 0
-    dim = canonical_dim(dim, input.ndim)
-    input = input if input.ndim else input.reshape(1)
+    dim = existing_dim(dim, input.ndim)
     positions = _repeated(repeats, input._array.shape[dim])
     if output_size is not None and output_size != positions.size:
         raise RuntimeError(f"allocated size does not match required size: {output_size} given, {positions.size} needed")
@@ -53,7 +54,7 @@ def _repeated(repeats, size):
     """The positions 0 ... size-1, each as often as ``repeats`` says."""
     if isinstance(repeats, Tensor):
         if repeats._array.dtype not in (np.int64, np.int32):
-            raise RuntimeError(f"repeats must be int64 or int32, got {repeats.dtype.name}")
+            raise NotImplementedError(f"repeat_interleave: repeats must be int64 or int32, got {repeats.dtype.name}")
         if repeats.ndim > 1:
             raise RuntimeError(f"repeats must be 0-dim or 1-dim tensor, got shape {list(repeats.shape)}")
         if repeats.numel() not in (1, size):
@@ -89,8 +90,8 @@ def roll(input, shifts, dims=None):
     dims = _several(dims)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    dims = tuple(canonical_dim(each, input.ndim) for each in dims)
-    return apply(_roll.op, (input,), {"shifts": shifts, "dims": dims}) if input.ndim else input.clone()
+    dims = tuple(existing_dim(each, input.ndim) for each in dims)
+    return apply(_roll.op, (input,), {"shifts": shifts, "dims": dims})
 
 
 def _several(value):

@@ -11,9 +11,10 @@ from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
 from .axes import numpy_names
 from .checks import check_values
+from .convert import converted
 from .gathering import as_vector, check_bounds, gather
 from .indexing import ALL, ARRAY, _accumulate, _put, _take, where
-from .shape import broadcast_shapes, canonical_dim
+from .shape import broadcast_shapes, canonical_dim, existing_dim
 
 # --- slices along one axis ---------------------------------------------------------------------------------------
 
@@ -110,7 +111,7 @@ def _copying(input, dim, index, source):
 def _filling(input, dim, index, value):
     dim, index = _slices("index_fill", input, dim, index, negative=True)
     if not isinstance(value, Tensor):
-        value = constant(np.asarray(plain(value)).astype(input._array.dtype))
+        value = constant(converted(plain(value), input._array.dtype))
     elif value.ndim:
         raise RuntimeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
@@ -204,13 +205,11 @@ def take_along_dim(input, indices, dim=None):
             f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
-    dim = canonical_dim(dim, input.ndim)
+    dim = existing_dim(dim, input.ndim)
     own, given = list(input.shape), list(indices.shape)
-    size = own[dim] if own else 1
-    if own:
-        own[dim] = given[dim] = 1
-    shape = list(broadcast_shapes(own, given))
-    wide = [*shape[:dim], size, *shape[dim + 1 :]] if own else shape
-    long = [*shape[:dim], indices.shape[dim], *shape[dim + 1 :]] if own else shape
+    size, count = own[dim], given[dim]
+    own[dim] = given[dim] = 1
+    wide, long = list(broadcast_shapes(own, given)), list(broadcast_shapes(own, given))
+    wide[dim], long[dim] = size, count
     indices = where(indices < 0, indices + size, indices)
     return gather(input.expand(wide), dim, indices.expand(long))

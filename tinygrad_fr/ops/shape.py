@@ -24,6 +24,13 @@ def canonical_dim(dim, ndim):
     return dim % around
 
 
+def existing_dim(dim, ndim):
+    """`canonical_dim`, but a tensor without axes has none."""
+    if ndim == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return canonical_dim(dim, ndim)
+
+
 def canonical_dims(dim, ndim):
     """A tuple of distinct axes counted from the front; None, or nothing, means all."""
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
@@ -119,7 +126,7 @@ def _view_as(tensor, kind):
         raise RuntimeError(
             f"self.dim() cannot be 0 to view {tensor.dtype.name} as {kind.name} (different element sizes)"
         )
-    if old != new and tensor._array.strides[-1] != old:
+    if old != new and tensor.stride(-1) != 1:
         raise RuntimeError(f"self.stride(-1) must be 1 to view {tensor.dtype.name} as {kind.name}")
     if new > old and (tensor._array.shape[-1] * old) % new:
         raise RuntimeError(
@@ -162,8 +169,10 @@ def flatten(input, start_dim=0, end_dim=-1):
 @numpy_names
 def unflatten(input, dim, sizes):
     """Cut the axis ``dim`` into axes of ``sizes``, one of which may be -1."""
-    dim = canonical_dim(dim, input.ndim)
+    dim = existing_dim(dim, input.ndim)
     shape, sizes = input._array.shape, tuple(sizes)
+    if sizes.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
     if -1 in sizes:
         rest = builtins.abs(math.prod(sizes))
         sizes = tuple(shape[dim] // builtins.max(rest, 1) if size == -1 else size for size in sizes)
@@ -273,15 +282,13 @@ def swapdims(input, dim0, dim1):
 @public
 def movedim(input, source, destination):
     """Axes ``source`` moved to the places ``destination``, a view."""
-    source, destination = (
-        [canonical_dim(each, input.ndim) for each in ((dims,) if isinstance(dims, int) else dims)]
-        for dims in (source, destination)
-    )
+    source, destination = ((dims,) if isinstance(dims, int) else tuple(dims) for dims in (source, destination))
     if len(source) != len(destination):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({source} dims) should contain the same number of "
-            f"dims as destination ({destination} dims)"
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number "
+            f"of dims as destination ({list(destination)} dims)"
         )
+    source, destination = ([canonical_dim(each, input.ndim) for each in dims] for dims in (source, destination))
     for name, dims in (("source", source), ("destination", destination)):
         if len(set(dims)) != len(dims):
             raise RuntimeError(f"movedim: repeated dim in `{name}` ({dims})")

@@ -11,7 +11,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, plain
 from .axes import numpy_names
-from .shape import canonical_dim
+from .shape import canonical_dim, existing_dim
 
 
 class Sorted(NamedTuple):
@@ -83,6 +83,8 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     """The k-th smallest element along ``dim``, counted from 1, and where it is."""
     dim = canonical_dim(dim, input.ndim)
     size = input._array.shape[dim] if input.ndim else 1
+    if size == 0:
+        raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {size}")
     if input.ndim == 0:
@@ -125,8 +127,8 @@ def _membership(x, *, dim, find, out=None):
 
 def _deduplicated(name, input, return_inverse, return_counts, dim, find):
     tell_read(f"{name}(), whose result has as many elements as there are different ones")
-    input, flat = input.detach(), dim is None or input.ndim == 0
-    dim = 0 if flat else canonical_dim(dim, input.ndim)
+    input, flat = input.detach(), dim is None
+    dim = 0 if flat else existing_dim(dim, input.ndim)
     shape = input._array.shape
     if not flat and 0 in shape[:dim] + shape[dim + 1 :]:
         raise RuntimeError(f"There are 0 sized dimensions, and they aren't selected, so {name} cannot be applied")
@@ -185,11 +187,8 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             f"tensor and input value tensor must match, but we got boundaries tensor {list(sorted_sequence.shape)} and "
             f"input value tensor {list(input.shape)}"
         )
-    if input._array.dtype is not sorted_sequence._array.dtype:
-        raise RuntimeError(
-            f"torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got "
-            f"{sorted_sequence.dtype.name} and {input.dtype.name}"
-        )
+    common = dtypes.promote_types(input.dtype, sorted_sequence.dtype)
+    sorted_sequence, input = sorted_sequence.to(common), input.to(common)
     if sorter is not None:
         sorted_sequence = sorted_sequence.gather(-1, sorter)
     kind = np.dtype(np.int32 if out_int32 else np.int64)
@@ -201,9 +200,6 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
     """Between which of the sorted (N,) boundaries elements lie: bounds[i-1] < x <= bounds[i], or <= and < (right)."""
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
-    if isinstance(input, Tensor) and input._array.dtype is not boundaries._array.dtype:
-        common = dtypes.promote_types(input.dtype, boundaries.dtype)
-        input, boundaries = input.to(common), boundaries.to(common)
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
@@ -242,7 +238,7 @@ def _histc(x, *, bins, low, high, out=None):
 def histc(input, bins=100, min=0, max=0):
     """How many elements lie in each of ``bins`` equal parts of min ... max, by default of those of the elements."""
     if not input.is_floating_point():
-        raise RuntimeError(f'"histogram_cpu" not implemented for {input.dtype.name}')
+        raise NotImplementedError(f'"histogram_cpu" not implemented for {input.dtype.name}')
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
     if min > max:

@@ -1,6 +1,7 @@
 """Parts of a tensor along an axis: views."""
 
 import builtins
+import operator
 
 import numpy as np
 
@@ -10,22 +11,30 @@ from .axes import numpy_names
 from .shape import canonical_dim
 
 
+def _dim_of(name, dim, tensor):
+    if tensor.ndim == 0:
+        raise RuntimeError(f"{name} expects at least a 1-dimensional tensor")
+    return canonical_dim(dim, tensor.ndim)
+
+
 @public
 @numpy_names
 def narrow(input, dim, start, length):
     """The part start ... start+length of the axis ``dim``, a view."""
-    dim = canonical_dim(dim, input.ndim)
-    if start < 0:
-        start += input._array.shape[dim]
-    if length < 0 or start < 0 or start + length > input._array.shape[dim]:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({input._array.shape[dim]}).")
+    dim = _dim_of("narrow", dim, input)
+    start, total = operator.index(start), input._array.shape[dim]
+    if not -total <= start <= total:
+        raise IndexError(f"start out of range (expected to be in range of [-{total}, {total}], but got {start})")
+    start += total if start < 0 else 0
+    if length < 0 or start + length > total:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({total}).")
     return input[(slice(None),) * dim + (slice(start, start + length),)]
 
 
 @public
 def split(tensor, split_size_or_sections, dim=0):
     """Parts of a size (the last may be smaller), or of the sizes of a list, along ``dim``: a tuple of views."""
-    dim = canonical_dim(dim, tensor.ndim)
+    dim = _dim_of("split", dim, tensor)
     total = tensor._array.shape[dim]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
@@ -49,7 +58,7 @@ def chunk(input, chunks, dim=0):
     """At most ``chunks`` parts of equal size (the last may be smaller) along ``dim``: a tuple of views."""
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    total = input._array.shape[canonical_dim(dim, input.ndim)]
+    total = input._array.shape[_dim_of("chunk", dim, input)]
     return split(input, -(-total // chunks) if total else [0] * chunks, dim)
 
 
