@@ -36,7 +36,7 @@ class Tensor:
     ``Tensor(2, 3)``, of sizes, is filled with zeros.
     """
 
-    __slots__ = ("__weakref__", "_array", "_extra", "_node", "_requires_grad", "_version", "_view", "grad")
+    __slots__ = ("__weakref__", "_array", "_extra", "_grad", "_node", "_requires_grad", "_version", "_view")
 
     # before ndarray in `ndarray + Tensor`: the Tensor's operator computes, and keeps the graph
     __array_priority__ = 1000
@@ -47,7 +47,7 @@ class Tensor:
     _version: list[int] | None  # a counter of in-place writes, shared by views; None for an inference tensor
     _view: "View | None"  # the tensor it is a view of, and how
     _extra: dict[str, Any] | None  # what few tensors have: hooks, their views
-    grad: "Tensor | None"
+    _grad: "Tensor | None"  # of a leaf, as `grad` shows it
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None):
         check_device(device)
@@ -188,6 +188,39 @@ class Tensor:
         """Set ``requires_grad`` and return the tensor."""
         self.requires_grad = requires_grad
         return self
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that backward left here, or None; a tensor of the same shape and dtype may be assigned."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            self._check_gradient(value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def _check_gradient(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            )
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        if value._array.shape != self._array.shape:
+            raise RuntimeError(
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+            )
+        if value._array.dtype != self._array.dtype:
+            raise RuntimeError(
+                f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor of dtype "
+                f"'{self.dtype.name}'. The gradient must match the tensor's dtype"
+            )
 
     @property
     def is_leaf(self) -> bool:
@@ -333,7 +366,7 @@ class Tensor:
         out = memo[id(self)] = type(self).__new__(type(self))
         _fill(out, self._array.copy())
         out._requires_grad = self._requires_grad
-        out.grad = copy.deepcopy(self.grad, memo)
+        out._grad = copy.deepcopy(self._grad, memo)
         if hasattr(self, "__dict__"):
             out.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return out
@@ -386,7 +419,7 @@ def make(array: np.ndarray, node: "Node | None", version: list[int] | None) -> T
     out._version = version
     out._view = None
     out._extra = None
-    out.grad = None
+    out._grad = None
     return out
 
 
@@ -398,7 +431,7 @@ def _fill(out: Tensor, array: np.ndarray) -> None:
     out._version = [0]
     out._view = None
     out._extra = None
-    out.grad = None
+    out._grad = None
 
 
 def plain(data: Any) -> Any:
