@@ -157,7 +157,7 @@ class Tensor:
         return self._array.ctypes.data
 
     @property
-    def _base(self) -> "Tensor | None":
+    def _base(self) -> Any:
         """The tensor whose memory a view shares; None for others."""
         return None if self._view is None else self._view.base
 

@@ -85,7 +85,7 @@ def _default_type(array):
     if array.dtype.kind == "f" or array.size == 0:
         return dtypes.get_default_dtype().numpy
     if array.dtype.kind in "iu":
-        return np.int64
+        return dtypes.int64.numpy
     return array.dtype
 
 

@@ -21,7 +21,7 @@ def _along(index, dim):
     return tuple(index if i == dim else place for i, place in enumerate(places))
 
 
-def check_bounds(index, dim, size, error=IndexError):
+def check_bounds(index, dim, size, error: type[Exception] = IndexError):
     def check(positions):
         if positions.size and (positions.min() < 0 or positions.max() >= size):
             bad = positions[(positions < 0) | (positions >= size)].ravel()[0]
