@@ -193,3 +193,12 @@ def test_grids_are_of_vectors():
         torch.meshgrid(x.long(), x, indexing="ij")
     with pytest.raises(RuntimeError, match="non-empty"):
         torch.meshgrid()
+
+
+def test_functions_of_each_element():
+    x = torch.tensor([1.0, 2.0])
+    assert x.apply_(lambda element: element * 3) is x
+    assert x.tolist() == [3, 6]
+    assert x.map_(torch.tensor(1), lambda element, other: element + other).tolist() == [4, 7]
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.requires_grad_().apply_(abs)

@@ -122,6 +122,7 @@ def test_reductions_of_integers():
         (lambda x: x.index_add(0, index(0), torch.ones(1, 3)), RuntimeError, "must match self tensor shape"),
         (lambda x: x.index_add(0, index(0), torch.ones(1, 2).double()), RuntimeError, "same dtype"),
         (lambda x: x.index_add(0, index(7), torch.ones(1, 2)), IndexError, "out of bounds"),
+        (lambda x: x.long().index_add(0, index(0), x[:1].long(), alpha=0.5), RuntimeError, "alpha"),
         (lambda x: x.index_copy(0, index(-1), torch.ones(1, 2)), IndexError, "out of bounds"),
         (lambda x: x.index_fill(0, index(3), 1), IndexError, "out of bounds"),
         (lambda x: x.index_fill(0, index(0), torch.ones(1)), RuntimeError, "0-dimensional"),

@@ -159,6 +159,14 @@ def test_copies_are_copies():
         x.repeat(-1)
 
 
+def test_copies_are_in_order():
+    """So that they can be viewed in any shape."""
+    x = torch.arange(6).view(2, 3)
+    for copy in (x.t()[:, [0, 1]], x[:, [0, 2]], torch.cat([x.t(), x.t()]), torch.stack([x.t()]), x.t().roll(1, 0)):
+        assert copy.is_contiguous()
+        assert copy.view(-1).shape == (copy.numel(),)
+
+
 def test_shapes_in_place():
     x = torch.zeros(2, 1)
     row = x[0]

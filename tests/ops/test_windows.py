@@ -23,6 +23,13 @@ def test_windows_are_views():
         x.unfold(0, 1, 0)
 
 
+def test_memory_of_windows():
+    windows = torch.arange(6.0)[1:].unfold(0, 2, 2)
+    assert windows.storage_offset() == 1
+    assert windows[1:].as_strided((2,), (2,)).tolist() == [3, 5]
+    assert windows.as_strided((2,), (1,), 0).tolist() == [0, 1]
+
+
 def test_an_element_in_several_windows_gets_all_gradients():
     x = torch.ones(4, requires_grad=True)
     x.unfold(0, 2, 1).sum().backward()

@@ -78,7 +78,7 @@ NOT_COMPUTING = {
 # Names whose writes and reads have tests of their own: test_indexing, test_views_inplace, test_shape.
 TESTED_APART = {
     *("__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"),
-    *("as_strided_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"),
+    *("apply_", "as_strided_", "map_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"),
     *("diagonal_scatter", "fill_diagonal_", "index_add_", "index_copy_", "index_put_", "masked_scatter_", "put_"),
     *("scatter_", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
 }

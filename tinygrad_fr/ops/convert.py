@@ -7,7 +7,8 @@ from ..autograd.binding import public
 from ..autograd.device import check_device, device
 from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
-from ..autograd.tensor import Tensor
+from ..autograd.mode import tell_read
+from ..autograd.tensor import Tensor, constant
 
 
 @op
@@ -185,3 +186,24 @@ def fill_(self, value):
 def zero_(self):
     """Write 0 into every element."""
     return write(_fill.op, self, (0,), {})
+
+
+def _write_elements(name, self, elements):
+    """Write Python numbers, in order, into a tensor outside the graph."""
+    if self._requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    tell_read(f"{name}(), which calls a function with every element")
+    return self.copy_(constant(np.array(list(elements), self._array.dtype).reshape(self._array.shape)))
+
+
+@public(function_name=None)
+def apply_(self, callable):
+    """Write ``callable(element)`` into every element, one by one in Python."""
+    return _write_elements("apply_", self, map(callable, self._array.ravel().tolist()))
+
+
+@public(function_name=None)
+def map_(self, tensor, callable):
+    """Write ``callable(element, other)`` into every element, one by one in Python; ``tensor`` is broadcast."""
+    others = tensor.expand(self.shape)._array.ravel().tolist()
+    return _write_elements("map_", self, map(callable, self._array.ravel().tolist(), others))

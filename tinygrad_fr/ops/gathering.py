@@ -169,7 +169,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 
     ``reduce`` 'add' or 'multiply' adds to what is there, or multiplies it.
     """
-    src = value if src is None else src
+    src = _either(src, value)
     if reduce == "multiply":
         return _reduced(input, dim, index, src, "prod")
     return _scattered("scatter", _writing(reduce), input, dim, index, src)
@@ -179,10 +179,16 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 @numpy_names
 def scatter_(self, dim, index, src=None, *, value=None, reduce=None):
     """`scatter`, written into the tensor itself."""
-    src = value if src is None else src
+    src = _either(src, value)
     if reduce == "multiply":
         return self.copy_(_reduced(self, dim, index, src, "prod"))
     return _scattered_("scatter", _writing(reduce), self, dim, index, src)
+
+
+def _either(src, value):
+    if (src is None) == (value is None):
+        raise TypeError("scatter() takes either src, a tensor or a number, or value, a number")
+    return value if src is None else src
 
 
 def _writing(reduce):

@@ -169,7 +169,7 @@ def _(g, index):
 def _take(x, *indices, static, out=None):
     """The elements of x at integer arrays (NumPy's advanced indexing)."""
     try:
-        return np.asarray(x[_numpy_index(static, indices)])
+        return np.asarray(x[_numpy_index(static, indices)], order="C")
     except IndexError as error:
         raise _explained(error, x) from None
 

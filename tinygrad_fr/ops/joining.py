@@ -23,7 +23,7 @@ def listed(tensors):
 @op
 def _cat(*xs, dim, out=None):
     """The inputs one after the other along ``dim``."""
-    return np.concatenate(xs, axis=dim)
+    return np.asarray(np.concatenate(xs, axis=dim), order="C")
 
 
 @_cat.vjp("xs")

@@ -69,7 +69,7 @@ def _repeated(repeats, size):
 @op
 def _roll(x, *, shifts, dims, out=None):
     """The elements moved on by ``shifts`` along ``dims``, the last ones to the front."""
-    return np.roll(x, shifts, dims)
+    return np.asarray(np.roll(x, shifts, dims), order="C")
 
 
 @_roll.vjp()

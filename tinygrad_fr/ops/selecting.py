@@ -98,6 +98,8 @@ def _slice_writer(name, prepare, made, document):
 def _adding(input, dim, index, source, *, alpha=1):
     dim, index = _slices("index_add", input, dim, index, (np.int64, np.int32))
     source = _source("index_add", input, dim, index, source)
+    if isinstance(alpha, float) and not input.is_floating_point():
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     arrays, params = _at(dim, index)
     return (source if alpha == 1 else source * alpha, *arrays), params
 

@@ -1,6 +1,7 @@
 """Views of memory in steps of one's own: windows that overlap, any strides."""
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..autograd.binding import public
@@ -56,16 +57,24 @@ def unfold(self, dimension, size, step):
 # --- any strides -------------------------------------------------------------------------------------------------
 
 
+def _owner(array):
+    """The array whose memory ``array`` shows a part of."""
+    while hasattr(array.base, "base"):  # an array, or what NumPy puts between the two where it makes windows
+        array = array.base
+    return array
+
+
 def _memory(array):
     """All the memory of which ``array`` is a part, as bytes."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array.reshape(-1, order="A").view(np.uint8)
+    owner = _owner(array)
+    if not owner.flags.forc:
+        raise NotImplementedError("as_strided: memory with gaps, which came from elsewhere, is not supported")
+    return owner.reshape(-1, order="A").view(np.uint8)
 
 
 def _offset(array):
     """At which element of its memory ``array`` begins."""
-    start = _memory(array).__array_interface__["data"][0]
+    start, _ = byte_bounds(_owner(array))
     return (array.__array_interface__["data"][0] - start) // array.itemsize
 
 
