@@ -6,6 +6,7 @@ from . import (
     gathering,
     indexing,
     joining,
+    masks,
     matmul,
     padding,
     pointwise,
@@ -29,6 +30,7 @@ SPECS: list[OpSpec] = [
     *diagonal.SPECS,
     *gathering.SPECS,
     *joining.SPECS,
+    *masks.SPECS,
     *padding.SPECS,
     *rearranging.SPECS,
     *selecting.SPECS,
@@ -79,7 +81,7 @@ NOT_COMPUTING = {
 TESTED_APART = {
     *("__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"),
     *("apply_", "as_strided_", "map_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"),
-    *("diagonal_scatter", "fill_diagonal_", "index_add_", "index_copy_", "index_put_", "masked_scatter_", "put_"),
+    *("fill_diagonal_", "index_add_", "index_copy_", "index_put_", "masked_scatter_", "put_"),
     *("scatter_", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
 }
 

@@ -26,13 +26,10 @@ def _flip_axes(draw, shapes):
 def _shifts(draw, shapes):
     shift = st.integers(-5, 5)
     if not shapes[0] or draw(st.booleans()):
-        return {"shifts": draw(shift), "dims": draw(st.sampled_from((None, axis(draw, shapes)["dim"])))}
+        dims = (None, axis(draw, shapes)["dim"]) if shapes[0] else (None,)
+        return {"shifts": draw(shift), "dims": draw(st.sampled_from(dims))}
     dims = [draws.axis(draw, shapes[0]) for _ in range(2)]
     return {"shifts": (draw(shift), draw(shift)), "dims": tuple(dims)}
-
-
-def _rolled(x, shifts, dims):
-    return np.roll(x, shifts, dims if x.ndim else None)
 
 
 def _quarter_turns(draw, shapes):
@@ -63,7 +60,7 @@ REARRANGING = [
         call=lambda x, repeats: torch.repeat_interleave(x, repeats),
         methods=(),
     ),
-    OpSpec("roll", _rolled, params=_shifts),
+    OpSpec("roll", lambda x, shifts, dims: np.roll(x, shifts, dims), params=_shifts),
     OpSpec("rot90", lambda x, k, dims: np.rot90(x, k, dims), params=_quarter_turns, shapes=at_least(2)),
     OpSpec("fliplr", lambda x: np.fliplr(x), shapes=at_least(2)),
     OpSpec("flipud", lambda x: np.flipud(x), shapes=at_least(1)),
