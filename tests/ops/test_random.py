@@ -75,7 +75,10 @@ def test_integers():
     x = torch.randint(-2, 3, (1000,))
     assert x.dtype is torch.int64
     assert set(x.tolist()) == {-2, -1, 0, 1, 2}
-    assert torch.randint(4, (2, 3)).shape == (2, 3)
+    assert torch.randint(4, (2, 3)).shape == torch.randint(4, size=(2, 3)).shape == (2, 3)
+    assert torch.randint(high=4, low=3, size=(2,)).tolist() == [3, 3]
+    with pytest.raises(TypeError, match="size"):
+        torch.randint(4)
     assert torch.randint(4, (2,), dtype=torch.int32).dtype is torch.int32
     assert sorted(torch.randperm(100).tolist()) == list(range(100))
     assert torch.randperm(0).shape == (0,)

@@ -106,8 +106,10 @@ def _finished(drawn, dtype, requires_grad, device):
 def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ``size`` with integers in [low, high); ``randint(high, size)`` starts at 0."""
     if size is None:
-        low, high, size = 0, low, high
-    assert high is not None
+        high, size = None, high
+    low, high = (0, low) if high is None else (low, high)
+    if size is None:
+        raise TypeError("randint() needs a size")
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     drawn = apply(
