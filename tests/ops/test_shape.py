@@ -125,6 +125,9 @@ def test_splitting():
 def test_transposes():
     x = torch.zeros(2, 3, 4)
     assert x.mT.shape == (2, 4, 3)
+    vector = torch.zeros(2)
+    assert vector.t() is not vector
+    assert shares(vector.t(), vector)
     assert x.T.shape == (4, 3, 2)
     assert x.permute(2, 0, 1).shape == x.permute((2, 0, 1)).shape == (4, 2, 3)
     assert x.movedim((0, 1), (2, 0)).shape == (3, 4, 2)

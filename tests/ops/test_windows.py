@@ -54,6 +54,16 @@ def test_as_strided_reads_memory():
         torch.from_numpy(np.zeros((2, 3)).T).as_strided((1,), (1,))
 
 
+def test_writes_through_windows_and_strides_are_seen_by_the_graph():
+    x = torch.arange(4.0, requires_grad=True)
+    y = x * 1
+    y.as_strided((2,), (2,)).mul_(3)
+    y.unfold(0, 2, 2)[1].mul_(x[1])
+    y.sum().backward()
+    assert y.tolist() == [0, 1, 6, 3]
+    assert x.grad.tolist() == [3, 1 + 6 + 3, 3, 1]
+
+
 @pytest.mark.parametrize(
     ("size", "stride", "offset"), [((2, 2), (1, 1), 1), ((3,), (0,), 2), ((2, 3), (3, 1), 0), ((), (), 4)]
 )

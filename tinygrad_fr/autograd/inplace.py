@@ -219,7 +219,7 @@ def stand_in(tensor: Tensor, array: np.ndarray) -> Tensor:
 
 
 def _view_part(x, *, steps, out=None):
-    return walk(x, steps)
+    return walk(np.asarray(x, order="C"), steps)  # as the base is, where a step goes by places in memory
 
 
 def _view_scatter(x, part, *, steps, out=None):

@@ -226,7 +226,7 @@ def t(input):
     """A matrix transposed, a view; fewer axes stay as they are.  (A, B) -> (B, A)."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return input if input.ndim < 2 else transpose(input, 0, 1)
+    return _reversed(input)
 
 
 def _reversed(tensor):
