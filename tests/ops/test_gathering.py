@@ -133,6 +133,7 @@ def test_reductions_of_integers():
         (lambda x: x.take_along_dim(index(0), 0), RuntimeError, "same number of dimensions"),
         (lambda x: x.index_put((index(0),), torch.ones(2).double()), RuntimeError, "dtypes match"),
         (lambda x: x.index_put((index(5),), torch.ones(2)), IndexError, "out of bounds"),
+        (lambda x: x.index_put((torch.tensor(True),), torch.ones(1)), NotImplementedError, "without axes"),
         (lambda x: x.masked_scatter(x == 0, torch.ones(5)), RuntimeError, "at least as many"),
     ],
 )

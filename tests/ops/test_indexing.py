@@ -127,6 +127,9 @@ def test_where_pytorch_differs_from_numpy():
     assert x[torch.tensor(0), :, [0, 1]].shape == (3, 2)
     assert x[[0], :, [0, 1]].shape == (2, 3)
     assert x[:, 1, [0, 1, 2]].shape == (2, 3)
+    assert x[:, [0, 1], ..., [0, 1]].shape == (2, 2)  # an ellipsis that stands for no axis keeps nothing apart
+    assert x[:, [0, 1], ..., [0, 1]].tolist() == [[0, 5], [12, 17]]
+    assert x[[0, 1], ..., [0, 1]].shape == (2, 3)
     x[0, :, [0, 1]] = torch.tensor([[1, 2], [3, 4], [5, 6]]) * 100
     assert x[0].tolist() == [[100, 200, 2, 3], [300, 400, 6, 7], [500, 600, 10, 11]]
 

@@ -72,6 +72,9 @@ class _Index:
         part = tensor if nothing else apply(_slice.op, (tensor,), {"index": self.view})
         for place, shape in self.masks:
             self._check_mask(place, shape, part._array.shape)
+        if Ellipsis in self.places and len(self.places) - 1 == part.ndim:
+            # it stands for no axis; NumPy would take the arrays around it for apart, and put their axes in front
+            self.places = tuple(each for each in self.places if each is not Ellipsis)
         return part
 
     def _check_mask(self, place: int, shape: tuple[int, ...], indexed: tuple[int, ...]) -> None:
@@ -330,7 +333,10 @@ def _put_call(self, indices, values, accumulate):
             f"and {values.dtype.name} for the source."
         )
     made = _accumulate if accumulate else _put
-    values = _broadcastable(values, index.viewed(self), index)
+    part = index.viewed(self)
+    if part is not self:
+        raise NotImplementedError("index_put: a mask without axes is not supported; use tensor[mask] = values")
+    values = _broadcastable(values, part, index)
     return made.op, (values, *index.arrays), {"static": index.places}
 
 
