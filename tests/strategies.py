@@ -46,6 +46,12 @@ def axes(draw, shape):
     return tuple(each - len(shape) * draw(st.integers(0, 1)) for each in chosen)
 
 
+def mask(draw, shape):
+    """Truth values, as an array."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return np.asarray(rng.random(shape) < 0.5)
+
+
 # --- values ------------------------------------------------------------------------------------------------------
 
 

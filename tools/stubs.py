@@ -100,7 +100,7 @@ SLOTS = {
     "_version": "list[builtins.int] | None",
     "_view": "View | None",
     "_extra": "dict[str, Any] | None",
-    "grad": "Any",  # Tensor or None: narrowing it at every use would only make programs longer
+    "_grad": "Any",
     "__array_priority__": "builtins.int",
 }
 
@@ -114,6 +114,8 @@ def property_lines(name: str, value: property) -> list[str]:
     lines = ["    @property", f"    def {name}(self) -> {returns}: ..."]
     if value.fset:
         lines += [f"    @{name}.setter", f"    def {name}(self, value: Any) -> None: ..."]
+    if value.fdel:
+        lines += [f"    @{name}.deleter", f"    def {name}(self) -> None: ..."]
     return lines
 
 

@@ -272,3 +272,22 @@ def test_the_cpu_is_everywhere():
 def test_any_other_device_is_named(use):
     with pytest.raises(RuntimeError, match="cuda"):
         use()
+
+
+def test_a_gradient_that_does_not_fit_is_not_assigned():
+    x = torch.zeros(2, requires_grad=True)
+    for value, error, message in (
+        (torch.zeros(3), RuntimeError, r"size '\[3\]' to a tensor of size '\[2\]'"),
+        (torch.zeros(1), RuntimeError, "same size"),
+        (torch.zeros(2, dtype=torch.float64), RuntimeError, "dtype 'float64' to a tensor of dtype 'float32'"),
+        (x, RuntimeError, "its own grad"),
+        (3.0, TypeError, "got grad of type float"),
+    ):
+        with pytest.raises(error, match=message):
+            x.grad = value
+        assert x.grad is None
+    x.grad = torch.ones(2)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    del x.grad
+    assert x.grad is None

@@ -116,6 +116,24 @@ def test_a_view_made_under_no_grad_is_not_written():
     assert y.tolist() == [2, 2]
 
 
+def test_a_view_made_under_no_grad_has_no_gradient_after_its_base_was_written():
+    x = leaf(1, 2)
+    for base in (x * 1, torch.zeros(2)):
+        with torch.no_grad():
+            view = base[:1]
+        base.mul_(x)
+        with pytest.raises(RuntimeError, match="view was created in no_grad mode and its base"):
+            (view * 2).sum().backward()
+        assert view.detach().tolist() == base[:1].tolist()
+    constant = torch.zeros(2)
+    with torch.no_grad():
+        view = constant[:1]
+    view.add_(1)
+    with pytest.raises(RuntimeError, match="view was created in no_grad mode"):
+        view.mul_(x[0])
+    assert constant.tolist() == [1, 0]
+
+
 def test_shapes_and_dtypes_of_in_place_writes():
     x = torch.ones(2)
     with pytest.raises(RuntimeError, match=r"output with shape \[2\] doesn't match the broadcast shape \[3, 2\]"):

@@ -11,17 +11,19 @@ from hypothesis import HealthCheck, Phase, find, settings
 
 import tinygrad_fr as torch
 from tests import strategies as draws
-from tests.opspec import SPECS, as_list, cases
-from tests.opspec.shape import VIEWS
+from tests.opspec import SPECS, VIEWS, as_list, cases
 
 from .harness import assert_same, snapshot
 
 CALLS = 4
 
 # Ops that may fall back: what they return is read from values, or has a shape that depends on values ...
-READ = {"masked_select", "nonzero", "bincount", "equal", "allclose"}
+READ = {"masked_select", "nonzero", "argwhere", "bincount", "equal", "allclose"}
+READ |= {"unique", "unique_rows", "unique_consecutive", "repeat_interleave_by_counts", "as_strided"}
+READ |= {"scatter_prod", "scatter_prod_of_others"}
 # ... or is a view of an argument; inside a function, views are captured.
 RETURNED_VIEWS = {spec.name for spec in VIEWS} | {"repeat", "meshgrid", "contiguous", "to", "type", "float"}
+RETURNED_VIEWS |= {"atleast_1d", "atleast_2d", "atleast_2d_of_several", "atleast_3d", "tile", "diag"}
 
 every_op = pytest.mark.parametrize("spec", SPECS, ids=str)
 every_derivative = pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.order], ids=str)

@@ -23,6 +23,7 @@ from tests.strategies import examples
         ([np.float64(1.5)], "float64"),
         (np.ones(2, np.int16), "int16"),
         ([np.ones(2), np.ones(2)], "float64"),
+        ([np.float32(3), 1], "float32"),
         ((1, 2), "int64"),
         (range(3), "int64"),
     ],
@@ -118,3 +119,86 @@ def test_unsupported_options_are_named():
     assert torch.is_tensor(torch.zeros(1))
     assert not torch.is_tensor(np.zeros(1))
     assert torch.numel(torch.zeros(2, 3)) == 6
+
+
+def test_the_type_of_tensors_and_numbers_in_a_list():
+    assert torch.tensor([torch.tensor(3), 1.5]).dtype is torch.float32
+    assert torch.tensor([torch.tensor(3), True]).dtype is torch.int64
+
+
+def test_what_no_tensor_can_be_made_of():
+    for data, error in ((None, RuntimeError), ({}, RuntimeError), ({1}, RuntimeError), (2**70, ValueError)):
+        with pytest.raises(error):
+            torch.tensor([data])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda value, kind: torch.tensor([value], dtype=kind),
+        lambda value, kind: torch.full((1,), value, dtype=kind),
+        lambda value, kind: torch.zeros(1, dtype=kind).fill_(value),
+        lambda value, kind: torch.zeros(1, dtype=kind).masked_fill(torch.tensor([True]), value),
+        lambda value, kind: torch.zeros(1, dtype=kind).scatter(0, torch.tensor([0]), value),
+        lambda value, kind: torch.zeros(1, dtype=kind).index_fill(0, torch.tensor([0]), value),
+        lambda value, kind: torch.zeros(1, dtype=kind).masked_fill_(torch.tensor([True]), value),
+    ],
+)
+def test_numbers_that_an_integer_type_cannot_hold(write):
+    assert write(2.7, torch.int32).tolist() == [2]
+    assert write(-1, torch.uint8).tolist() == [255]
+    assert write(7, torch.bool).tolist() == [True]
+    for value, kind in ((300, torch.uint8), (2**40, torch.int32), (-300, torch.int8), (float("nan"), torch.int64)):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            write(value, kind)
+
+
+def test_sizes_by_keyword():
+    assert torch.zeros(size=(2, 3)).shape == torch.ones(2, 3).new_zeros(size=(2, 3)).shape == (2, 3)
+    assert torch.rand(size=(2,)).shape == (2,)
+    for call in (lambda: torch.zeros(), lambda: torch.zeros(2.0), lambda: torch.full(2, 1.0), lambda: torch.arange()):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_more_of_ranges():
+    assert torch.arange(end=3).tolist() == [0, 1, 2]
+    assert torch.logspace(0, 3, 4, base=2, dtype=torch.int64).tolist() == [1, 2, 4, 8]
+    assert torch.logspace(-1, 1, 3).tolist() == pytest.approx([0.1, 1, 10])
+    with pytest.raises(RuntimeError, match="unsupported range"):
+        torch.arange(0, float("inf"))
+    with pytest.raises(NotImplementedError, match="Bool"):
+        torch.arange(3, dtype=torch.bool)
+    with pytest.raises(RuntimeError, match="greater or equal to 0"):
+        torch.eye(-1)
+
+
+def test_other_ways_to_a_tensor():
+    array = np.zeros(2)
+    shared, copy = torch.asarray(array), torch.asarray(array, copy=True)
+    array[0] = 1
+    assert shared.tolist() == [1, 0]
+    assert copy.tolist() == [0, 0]
+    assert torch.asarray([1.0], requires_grad=True).requires_grad
+    with pytest.raises(ValueError, match="copy=False"):
+        torch.asarray([1.0], copy=False)
+    assert torch.scalar_tensor(3).dtype is torch.float32
+
+
+def test_grids_are_of_vectors():
+    x = torch.zeros(2)
+    with pytest.raises(RuntimeError, match="0D or 1D"):
+        torch.meshgrid(torch.zeros(1, 1), x, indexing="ij")
+    with pytest.raises(RuntimeError, match="same dtype"):
+        torch.meshgrid(x.long(), x, indexing="ij")
+    with pytest.raises(RuntimeError, match="non-empty"):
+        torch.meshgrid()
+
+
+def test_functions_of_each_element():
+    x = torch.tensor([1.0, 2.0])
+    assert x.apply_(lambda element: element * 3) is x
+    assert x.tolist() == [3, 6]
+    assert x.map_(torch.tensor(1), lambda element, other: element + other).tolist() == [4, 7]
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.requires_grad_().apply_(abs)

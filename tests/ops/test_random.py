@@ -20,6 +20,12 @@ DRAWS = {
     "multinomial, replaced": lambda generator: torch.multinomial(torch.ones(50), 9, True, generator=generator),
     "uniform_": lambda generator: torch.zeros(5).uniform_(-1, 1, generator=generator),
     "normal_": lambda generator: torch.zeros(5).normal_(generator=generator),
+    "exponential_": lambda generator: torch.zeros(5).exponential_(2.0, generator=generator),
+    "geometric_": lambda generator: torch.zeros(50).geometric_(0.3, generator=generator),
+    "cauchy_": lambda generator: torch.zeros(5).cauchy_(generator=generator),
+    "log_normal_": lambda generator: torch.zeros(5).log_normal_(generator=generator),
+    "random_": lambda generator: torch.zeros(5).random_(generator=generator),
+    "randint_like": lambda generator: torch.randint_like(torch.zeros(9), 1000, generator=generator),
     "bernoulli_": lambda generator: torch.zeros(50).bernoulli_(0.5, generator=generator),
 }
 
@@ -69,7 +75,10 @@ def test_integers():
     x = torch.randint(-2, 3, (1000,))
     assert x.dtype is torch.int64
     assert set(x.tolist()) == {-2, -1, 0, 1, 2}
-    assert torch.randint(4, (2, 3)).shape == (2, 3)
+    assert torch.randint(4, (2, 3)).shape == torch.randint(4, size=(2, 3)).shape == (2, 3)
+    assert torch.randint(high=4, low=3, size=(2,)).tolist() == [3, 3]
+    with pytest.raises(TypeError, match="size"):
+        torch.randint(4)
     assert torch.randint(4, (2,), dtype=torch.int32).dtype is torch.int32
     assert sorted(torch.randperm(100).tolist()) == list(range(100))
     assert torch.randperm(0).shape == (0,)
@@ -133,3 +142,41 @@ def test_draws_in_place_cut_the_graph():
     assert x.grad.tolist() == [0, 0]
     with pytest.raises(RuntimeError, match="a leaf Variable"):
         x.normal_()
+
+
+def test_distributions_of_what_overwrites():
+    torch.manual_seed(3)
+    x = torch.empty(20000, dtype=torch.float64)
+    assert x.exponential_(4.0).mean().item() == pytest.approx(0.25, abs=0.01)
+    assert x.min().item() >= 0
+    assert x.geometric_(0.25).mean().item() == pytest.approx(4, abs=0.1)
+    assert x.min().item() == 1
+    assert x.cauchy_(2.0, 0.5).sort().values[10000].item() == pytest.approx(2, abs=0.05)
+    assert x.log_normal_(1.0, 0.5).log().mean().item() == pytest.approx(1, abs=0.02)
+    assert x.log().std().item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_integers_that_overwrite():
+    assert set(torch.zeros(100).random_(2, 4).tolist()) == {2, 3}
+    assert set(torch.zeros(100, dtype=torch.int64).random_(2).tolist()) == {0, 1}
+    assert torch.zeros(1000, dtype=torch.uint8).random_().max().item() > 200
+    assert set(torch.zeros(100, dtype=torch.bool).random_().tolist()) == {False, True}
+    assert torch.randint_like(torch.zeros(2, 3), 4, 5).tolist() == [[4] * 3] * 2
+    assert torch.bernoulli(torch.zeros(3), 1.0).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: x.exponential_(0.0),
+        lambda x: x.geometric_(1.0),
+        lambda x: x.cauchy_(0.0, -1.0),
+        lambda x: x.log_normal_(0.0, -1.0),
+        lambda x: x.random_(3, 3),
+        lambda x: torch.normal(0.0, -1.0, (2,)),
+        lambda x: torch.normal(x, -torch.ones(2)),
+    ],
+)
+def test_parameters_that_are_refused(draw):
+    with pytest.raises(RuntimeError, match="expects"):
+        draw(torch.zeros(2))

@@ -125,6 +125,9 @@ def test_splitting():
 def test_transposes():
     x = torch.zeros(2, 3, 4)
     assert x.mT.shape == (2, 4, 3)
+    vector = torch.zeros(2)
+    assert vector.t() is not vector
+    assert shares(vector.t(), vector)
     assert x.T.shape == (4, 3, 2)
     assert x.permute(2, 0, 1).shape == x.permute((2, 0, 1)).shape == (4, 2, 3)
     assert x.movedim((0, 1), (2, 0)).shape == (3, 4, 2)
@@ -147,3 +150,161 @@ def test_conversions_keep_the_graph():
     assert x.type() == "tinygrad_fr.float32"
     with pytest.raises(NotImplementedError, match="memory_format"):
         x.to(memory_format="channels_last")
+
+
+def test_copies_are_copies():
+    x = torch.ones(2)
+    for copy in (x.repeat(1), x.tile(1), x.flip(()), x.repeat_interleave(1), x.roll(0)):
+        assert not shares(copy, x)
+    square = torch.ones(2, 2)
+    assert not shares(square.rot90(4), square)
+    with pytest.raises(RuntimeError, match="negative dimension -1"):
+        x.repeat(-1)
+
+
+def test_copies_are_in_order():
+    """So that they can be viewed in any shape."""
+    x = torch.arange(6).view(2, 3)
+    for copy in (x.t()[:, [0, 1]], x[:, [0, 2]], torch.cat([x.t(), x.t()]), torch.stack([x.t()]), x.t().roll(1, 0)):
+        assert copy.is_contiguous()
+        assert copy.view(-1).shape == (copy.numel(),)
+
+
+def test_shapes_in_place():
+    x = torch.zeros(2, 1)
+    row = x[0]
+    assert x.squeeze_(1) is x
+    assert x.shape == (2,)
+    x.unsqueeze_(0).transpose_(0, 1).t_()
+    assert x.shape == (1, 2)
+    x[0, 0] = 5.0
+    assert row.tolist() == [5]
+    assert row._base.shape == (2, 1)
+    assert x.swapaxes_(0, 1).swapdims_(0, 1).shape == (1, 2)
+    with pytest.raises(RuntimeError, match="leaf"):
+        torch.zeros(1, 2, requires_grad=True).squeeze_()
+
+
+def test_shapes_in_place_keep_the_graph():
+    x = torch.tensor([[1.0], [2.0]], requires_grad=True)
+    y = x * 1
+    part = y[:1]
+    y.t_()
+    y[0, 1] = y[0, 0] * 10
+    part.mul_(3)
+    assert y.tolist() == [[3, 10]]
+    assert part.tolist() == [[3]]
+    (y * torch.tensor([[1.0, 100.0]])).sum().backward()
+    assert x.grad.tolist() == [[1003], [0]]
+
+
+def test_diagonals():
+    x = torch.arange(6.0).reshape(2, 3)
+    x.diagonal(1)[:] = -1.0
+    assert x.tolist() == [[0, -1, 2], [3, 4, -1]]
+    assert not shares(x.diag(), x)
+    assert torch.zeros(5, 2).fill_diagonal_(1, wrap=True).sum(1).tolist() == [1, 1, 0, 1, 1]
+    assert torch.tril_indices(2, 3, 1).tolist() == [[0, 0, 1, 1, 1], [0, 1, 0, 1, 2]]
+    assert torch.triu_indices(2, 2, dtype=torch.int32).dtype is torch.int32
+    assert torch.ones(2, 2).tril_(-1).tolist() == [[0, 0], [1, 0]]
+    for call in (lambda: x.diagonal(0, 1, 1), lambda: torch.diag(torch.zeros(1, 1, 1)), lambda: torch.zeros(2).tril()):
+        with pytest.raises(RuntimeError):
+            call()
+    with pytest.raises(RuntimeError, match="expected src to have a size"):
+        x.select_scatter(torch.zeros(2), 0, 0)
+
+
+def test_splitting_at_positions():
+    x = torch.arange(5)
+    assert [each.tolist() for each in x.tensor_split(3)] == [[0, 1], [2, 3], [4]]
+    assert [each.tolist() for each in x.tensor_split(torch.tensor([1, 3]))] == [[0], [1, 2], [3, 4]]
+    assert [each.tolist() for each in x.hsplit([2])] == [[0, 1], [2, 3, 4]]
+    with pytest.raises(RuntimeError, match="not divisible"):
+        x.hsplit(2)
+    with pytest.raises(RuntimeError, match="at least 2 dimensions"):
+        x.vsplit(1)
+    with pytest.raises(RuntimeError, match="larger than 0"):
+        x.tensor_split(0)
+    with pytest.raises(IndexError, match="out of range"):
+        x.select(0, 5)
+    for call in (lambda y: y.split(1), lambda y: y.chunk(1), lambda y: y.narrow(0, 0, 1), lambda y: y.tensor_split(1)):
+        with pytest.raises(RuntimeError, match="at least a 1-dimensional"):
+            call(torch.tensor(1))
+
+
+def test_joining_of_different_kinds():
+    assert torch.hstack([torch.tensor([1]), torch.tensor(2)]).tolist() == [1, 2]
+    assert torch.vstack([torch.tensor([1]), torch.tensor([[2.0]])]).tolist() == [[1], [2]]
+    assert torch.column_stack([torch.tensor([1, 2]), torch.tensor([[3], [4]])]).tolist() == [[1, 3], [2, 4]]
+    assert torch.block_diag().shape == (1, 0)
+    assert torch.block_diag(torch.tensor(1), torch.tensor([2.0, 3.0])).tolist() == [[1, 0, 0], [0, 2, 3]]
+    x = torch.tensor([1, 2])
+    assert torch.cartesian_prod(x) is x
+    assert torch.combinations(x, with_replacement=True).tolist() == [[1, 1], [1, 2], [2, 2]]
+    for call in (
+        lambda: torch.hstack([]),
+        lambda: torch.combinations(torch.zeros(1, 1)),
+        lambda: torch.block_diag(torch.zeros(1, 1, 1)),
+    ):
+        with pytest.raises(RuntimeError):
+            call()
+
+
+def test_broadcasting_together():
+    assert torch.broadcast_shapes((2, 1), 3, (1, 1, 1)) == (1, 2, 3)
+    first, second = torch.broadcast_tensors(torch.tensor([1, 2]), torch.tensor([[3]]))
+    assert first.tolist() == [[1, 2]]
+    assert second.tolist() == [[3, 3]]
+    with pytest.raises(RuntimeError, match=r"\[2\], \[3\]"):
+        torch.broadcast_shapes((2,), (3,))
+    with pytest.raises(RuntimeError, match=r"\[2\] and \[3\]"):
+        torch.broadcast_tensors(torch.zeros(2), torch.zeros(3))
+
+
+def test_rolling_and_repeating():
+    x = torch.arange(4).view(2, 2)
+    assert x.roll(1).tolist() == [[3, 0], [1, 2]]
+    assert x.roll((1, 1), dims=(0, 1)).tolist() == [[3, 2], [1, 0]]
+    assert torch.repeat_interleave(torch.tensor([1, 0, 2])).tolist() == [0, 2, 2]
+    assert x.repeat_interleave(torch.tensor([2, 0]), dim=0, output_size=2).tolist() == [[0, 1], [0, 1]]
+    for call, error in (
+        (lambda: x.roll((1, 2), 0), RuntimeError),
+        (lambda: torch.tensor(1).roll(1, 0), IndexError),
+        (lambda: x.repeat_interleave(-1), RuntimeError),
+        (lambda: x.repeat_interleave(torch.tensor([1]), 0, output_size=5), RuntimeError),
+        (lambda: x.repeat_interleave(torch.tensor([1.0]), 0), NotImplementedError),
+        (lambda: x.rot90(1, (0, 0)), RuntimeError),
+        (lambda: x[0].fliplr(), RuntimeError),
+        (lambda: x.movedim((0, 0), (0, 1)), RuntimeError),
+        (lambda: x.movedim((0,), (0, 1)), RuntimeError),
+    ):
+        with pytest.raises(error):
+            call()
+
+
+def test_numpy_names_of_axes():
+    x = torch.arange(4).view(2, 2)
+    assert torch.cat([x, x], axis=1).shape == (2, 4)
+    assert x.unsqueeze(axis=0).squeeze(axis=0).shape == (2, 2)
+    assert x.sort(axis=0, descending=True).values.tolist() == [[2, 3], [0, 1]]
+    with pytest.raises(TypeError, match="mean the same"):
+        x.sort(dim=0, axis=0)
+
+
+def test_what_a_tensor_is():
+    x = torch.zeros(2, 3)
+    assert x.ndimension() == 2
+    assert x.t()._base is x
+    assert x._base is None
+    assert torch.zeros(2, 0, 3).stride() == (3, 3, 1)
+    assert x.stride(-1) == 1
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        x.stride(2)
+    assert torch.is_floating_point(x)
+    assert not torch.is_complex(x)
+    assert torch.is_signed(x)
+    assert not torch.zeros(1, dtype=torch.uint8).is_signed()
+    assert not torch.is_inference(x)
+    assert x.is_same_size(torch.ones(2, 3))
+    assert not x.is_pinned()
+    assert shares(torch.detach(x), x)

@@ -4,22 +4,32 @@ from . import (
     arithmetic,
     compare,
     contraction,
+    diagonal,
     exponential,
+    gathering,
     indexing,
+    joining,
     linalg,
     logic,
+    masks,
     matmul,
     norms,
+    padding,
     pointwise,
     powers,
+    rearranging,
     reduce,
     rounding,
     scans,
+    selecting,
     shape,
     signs,
+    sorting,
     special,
+    splitting,
     statistics,
     trigonometric,
+    windows,
 )
 from .record import Case, OpSpec, as_list, cases
 
@@ -43,7 +53,20 @@ SPECS: list[OpSpec] = [
     *linalg.SPECS,
     *indexing.SPECS,
     *shape.SPECS,
+    *diagonal.SPECS,
+    *gathering.SPECS,
+    *joining.SPECS,
+    *masks.SPECS,
+    *padding.SPECS,
+    *rearranging.SPECS,
+    *selecting.SPECS,
+    *sorting.SPECS,
+    *splitting.SPECS,
+    *windows.SPECS,
 ]
+
+# Ops whose result is a view, or may be, in place of a copy.
+VIEWS = [*shape.VIEWS, *splitting.SPECS, *windows.SPECS]
 DIFFERENTIABLE = [spec for spec in SPECS if spec.order]
 
 # Names that compute nothing from the elements of a tensor, or draw at random; tests of their own cover them.
@@ -75,20 +98,19 @@ NOT_COMPUTING = {
         "randn_like",
         "randperm",
     ),
-    *("bernoulli_", "normal_", "uniform_"),
+    *("bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "normal_", "random_", "uniform_"),
+    *("asarray", "logspace", "randint_like", "scalar_tensor"),
+    *("broadcast_shapes", "detach", "is_complex", "is_floating_point", "is_inference", "is_pinned"),
+    *("is_same_size", "is_signed", "storage_offset", "tril_indices", "triu_indices"),
 }
 
 # Names whose writes and reads have tests of their own: test_compare, test_indexing, test_views_inplace, test_shape.
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not")
 TESTED_APART = {f"{name}_" for name in COMPARISONS} | {
-    "__getitem__",
-    "__setitem__",
-    "copy_",
-    "fill_",
-    "zero_",
-    "masked_fill_",
-    "__pos__",
-    "__rpow__",
+    *("__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"),
+    *("apply_", "as_strided_", "map_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"),
+    *("fill_diagonal_", "index_add_", "index_copy_", "index_put_", "masked_scatter_", "put_"),
+    *("scatter_", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
 }
 
 __all__ = ["DIFFERENTIABLE", "NOT_COMPUTING", "SPECS", "TESTED_APART", "Case", "OpSpec", "as_list", "cases"]

@@ -6,20 +6,7 @@ from hypothesis import strategies as st
 import tinygrad_fr as torch
 
 from .. import strategies as draws
-from .record import OpSpec, at_least, axis, constant, drawn, one, several_alike, sides, two
-
-
-def _split(x, split_size_or_sections, dim=0):
-    size = split_size_or_sections
-    cuts = np.arange(size, x.shape[dim], size) if isinstance(size, int) else np.cumsum(size)[:-1]
-    return np.split(x, cuts, axis=dim)
-
-
-def _chunk(x, chunks, dim=0):
-    total = x.shape[dim]
-    if total == 0:
-        return [x] * chunks
-    return _split(x, -(-total // chunks), dim)
+from .record import OpSpec, at_least, constant, drawn, one, sides, two
 
 
 def _two_axes(first, second):
@@ -57,19 +44,6 @@ def _narrower(draw, shapes):
     return {"size": tuple(1 if draw(st.booleans()) else size for size in shape[cut:])}
 
 
-def _part(draw, shapes):
-    dim = draws.axis(draw, shapes[0])
-    start = draw(st.integers(0, shapes[0][dim]))
-    return {"dim": dim, "start": start, "length": draw(st.integers(0, shapes[0][dim] - start))}
-
-
-def _sections(draw, shapes):
-    dim = draws.axis(draw, shapes[0])
-    total = shapes[0][dim]
-    cut = draw(st.integers(0, total))
-    return {"split_size_or_sections": draw(st.sampled_from((1, 2, [cut, total - cut]))), "dim": dim}
-
-
 def _moved(draw, shapes):
     count = draw(st.integers(1, len(shapes[0])))
     chosen = [tuple(draw(st.permutations(range(len(shapes[0])))))[:count] for _ in range(2)]
@@ -78,15 +52,6 @@ def _moved(draw, shapes):
         if count > 1
         else {"source": chosen[0][0], "destination": chosen[1][0] - len(shapes[0])}
     )
-
-
-def _repeats(draw, shapes):
-    extra = draw(st.integers(0, 1))
-    return {
-        "repeats": tuple(
-            draw(st.lists(st.integers(0, 2), min_size=len(shapes[0]) + extra, max_size=len(shapes[0]) + extra))
-        )
-    }
 
 
 def _unflattened(draw, shapes):
@@ -113,22 +78,6 @@ def _squeeze(x, dim=None):
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     dims = {each % x.ndim for each in dims} if x.ndim else set()
     return x.reshape([size for i, size in enumerate(x.shape) if i not in dims or size != 1])
-
-
-def _flip_axes(draw, shapes):
-    count = len(shapes[0])
-    return {"dims": tuple(draw(st.lists(st.integers(0, count - 1), unique=True)))}
-
-
-def _joined(max_dims, max_side):
-    """Shapes that differ in the first axis only."""
-
-    @st.composite
-    def shapes(draw):
-        rest = draw(draws.shapes(max_dims - 1, max_side))
-        return tuple((draw(st.integers(0, 3)), *rest) for _ in range(draw(st.integers(1, 3))))
-
-    return shapes()
 
 
 def _getter(name):
@@ -194,21 +143,45 @@ VIEWS = [
         lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1),
         params=_two_axes("dim0", "dim1"),
         shapes=at_least(1),
+        in_place=(),
     ),
-    OpSpec("t", np.transpose, shapes=lambda max_dims, max_side: one(2, max_side)),
+    *[
+        OpSpec(
+            name,
+            lambda x, first, second: np.swapaxes(x, first, second),
+            params=_two_axes("first", "second"),
+            shapes=at_least(1),
+            call=lambda x, first, second, name=name: getattr(torch, name)(x, first, second),
+            methods=(),
+            in_place=(),
+        )
+        for name in ("swapaxes", "swapdims")
+    ],
+    OpSpec("adjoint", lambda x: np.swapaxes(x, -1, -2), shapes=at_least(2)),
+    OpSpec("t", np.transpose, in_place=(), shapes=lambda max_dims, max_side: one(2, max_side)),
+    OpSpec("H", np.transpose, call=lambda x: x.H, methods=(), shapes=sides("mn")),
+    OpSpec("mH", lambda x: np.swapaxes(x, -1, -2), call=lambda x: x.mH, methods=(), shapes=at_least(2)),
     OpSpec("T", np.transpose, call=lambda x: x.T, methods=(), shapes=lambda max_dims, max_side: one(2, max_side)),
     OpSpec("mT", lambda x: np.swapaxes(x, -1, -2), call=lambda x: x.mT, methods=(), shapes=at_least(2)),
     OpSpec(
         "movedim", lambda x, source, destination: np.moveaxis(x, source, destination), params=_moved, shapes=at_least(1)
     ),
     OpSpec(
+        "moveaxis",
+        lambda x, source, destination: np.moveaxis(x, source, destination),
+        params=_moved,
+        shapes=at_least(1),
+    ),
+    OpSpec(
         "squeeze",
         _squeeze,
+        in_place=(),
         params=lambda draw, shapes: draw(st.sampled_from(({}, {"dim": draws.axis(draw, shapes[0])}))),
     ),
     OpSpec(
         "unsqueeze",
         lambda x, dim: np.expand_dims(x, dim),
+        in_place=(),
         params=lambda draw, shapes: {"dim": draws.axis(draw, (*shapes[0], 1))},
     ),
     OpSpec("broadcast_to", lambda x, size: np.broadcast_to(x, size), params=_wider),
@@ -227,6 +200,15 @@ VIEWS = [
         call=lambda x, y: x.expand_as(y),
         methods=("expand_as",),
     ),
+    OpSpec("broadcast_tensors", np.broadcast_arrays, shapes=two),
+    constant(
+        "view_dtype",
+        lambda x: np.ascontiguousarray(x).view(np.int32).reshape((*x.shape[:-1], -1)),
+        shapes=at_least(1, 1),
+        integers="",
+        call=lambda x: x.contiguous().view(torch.int32),
+        methods=(),
+    ),
     OpSpec(
         "sum_to_size",
         lambda x, size: x.sum(
@@ -243,55 +225,12 @@ VIEWS = [
         integers="",
         extremes=False,
     ),
-    OpSpec(
-        "narrow",
-        lambda x, dim, start, length: np.take(x, range(start, start + length), axis=dim),
-        params=_part,
-        shapes=at_least(1),
-    ),
-    OpSpec("split", _split, params=_sections, shapes=at_least(1, 1)),
-    OpSpec(
-        "chunk",
-        _chunk,
-        params=lambda draw, shapes: {"chunks": draw(st.integers(1, 4)), **axis(draw, shapes)},
-        shapes=at_least(1),
-    ),
-    OpSpec(
-        "unbind",
-        lambda x, dim: [np.take(x, i, axis=dim) for i in range(x.shape[dim])],
-        params=axis,
-        shapes=at_least(1),
-    ),
 ]
 
 
 COPIES = [
     OpSpec("clone", np.copy),
     OpSpec("contiguous", np.copy, call=torch.Tensor.contiguous, methods=()),
-    OpSpec("cat", lambda *xs: np.concatenate(xs), call=lambda *xs: torch.cat(xs), shapes=_joined),
-    OpSpec("concat", lambda *xs: np.concatenate(xs), call=lambda *xs: torch.concat(xs, 0), shapes=_joined),
-    OpSpec(
-        "stack",
-        lambda *xs, dim: np.stack(xs, dim),
-        call=lambda *xs, dim: torch.stack(xs, dim),
-        shapes=several_alike,
-        params=lambda draw, shapes: {"dim": draws.axis(draw, (*shapes[0], 1))},
-    ),
-    OpSpec(
-        "repeat",
-        lambda x, repeats: np.tile(x, repeats),
-        params=_repeats,
-        call=lambda x, repeats: x.repeat(*repeats),
-        methods=("repeat",),
-    ),
-    OpSpec(
-        "flip",
-        lambda x, dims: np.flip(x, dims).copy(),
-        params=_flip_axes,
-        call=lambda x, dims: torch.flip(x, dims),
-        shapes=at_least(1),
-        methods=(),
-    ),
     OpSpec(
         "meshgrid",
         lambda x, y, indexing: np.meshgrid(x, y, indexing=indexing),

@@ -50,8 +50,8 @@ def backward(
     found, fresh = _propagate(roots, seeds, keep, create_graph, targets)
     if targets is None:
         for leaf, g in found.items():
-            if leaf.grad is None and leaf._extra is None and leaf in fresh and g.flags.c_contiguous:
-                leaf.grad = wrap(g)  # the usual case, sooner done
+            if leaf._grad is None and leaf._extra is None and leaf in fresh and g.flags.c_contiguous:
+                leaf._grad = wrap(g)  # the usual case, sooner done
             else:
                 _accumulate(leaf, g, leaf in fresh, create_graph)
     else:
@@ -370,20 +370,20 @@ def _tell(node: Node, g: Tensor, copy: bool) -> Tensor:
     tensor = None if node.retaining is None else node.retaining()
     if tensor is not None:
         kept = wrap(g._array.copy()) if copy else g
-        tensor.grad = kept if tensor.grad is None else tensor.grad + kept
+        tensor._grad = kept if tensor._grad is None else tensor._grad + kept
     return g
 
 
 def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
     """Add ``g`` to ``leaf.grad``, whose array belongs to the leaf alone."""
-    before = leaf.grad
+    before = leaf._grad
     if isinstance(g, Tensor):
         _accumulate_by_ops(leaf, g, create_graph)
     elif before is None:
         owned = fresh and type(g) is np.ndarray and g.flags.c_contiguous
-        leaf.grad = wrap(g if owned else np.array(g, order="C"))
+        leaf._grad = wrap(g if owned else np.array(g, order="C"))
     elif before._requires_grad:
-        leaf.grad = before + wrap(np.asarray(g))
+        leaf._grad = before + wrap(np.asarray(g))
     else:
         array = before._array
         if g.__class__ is _ndarray:
@@ -402,13 +402,13 @@ def _accumulate(leaf: Tensor, g: Any, fresh: bool, create_graph: bool) -> None:
 
 def _accumulate_by_ops(leaf: Tensor, g: Tensor, create_graph: bool) -> None:
     """As `_accumulate`, by op calls: into the graph where one is wanted, and heard by a recorder."""
-    mode, before = thread.mode, leaf.grad
+    mode, before = thread.mode, leaf._grad
     thread.mode = mode.with_grad if create_graph else mode.without_grad
     try:
         if before is None:
-            leaf.grad = g.clone()
+            leaf._grad = g.clone()
         elif create_graph or before._requires_grad:
-            leaf.grad = before + g
+            leaf._grad = before + g
         else:
             before.add_(g)
     finally:

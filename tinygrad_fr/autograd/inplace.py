@@ -1,13 +1,14 @@
 """Writing the result of an op into its first input."""
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import dtypes
 from .dispatch import apply, broadcast, prepare, record
-from .mode import FORWARD, IN_PLACE, thread
+from .mode import FORWARD, IN_PLACE, set_grad_enabled, tell_read, thread
 from .node import Node
 from .op import Op
 from .tensor import Tensor, constant, note_change, wrap
@@ -26,6 +27,7 @@ def write(op: Op, target: Tensor, others: tuple[Any, ...], params: dict[str, Any
     )
     arrays = [each._array if isinstance(each, Tensor) else each for each in inputs]
     if records:
+        _check_recorded(op.name, target)
         inputs, saved_arrays = _keep_old_values(inputs, arrays)
     mode.quietly(op.forward, *arrays, **params, out=target._array)
     bump(target)
@@ -82,15 +84,19 @@ def check_writable(name: str, target: Tensor) -> None:
     view = target._view
     if view is None or not (view.base._requires_grad or target._requires_grad):
         return
-    if not view.recorded:
-        raise RuntimeError(
-            f"A view was created in no_grad mode and is being modified inplace with grad mode enabled ({name}_). "
-            "Make the view outside no_grad, or write under no_grad."
-        )
+    _check_recorded(name, target)
     if view.base._requires_grad and view.base._node is None:
         raise RuntimeError(
             f"a view of a leaf Variable that requires grad is being used in an in-place operation ({name}_). "
             "Write under no_grad(), or use the out-of-place form."
+        )
+
+
+def _check_recorded(name: str, target: Tensor) -> None:
+    if target._view is not None and not target._view.recorded:
+        raise RuntimeError(
+            f"A view was created in no_grad mode and is being modified inplace with grad mode enabled ({name}_). "
+            "Make the view outside no_grad, or write under no_grad."
         )
 
 
@@ -132,6 +138,40 @@ def _keep_old_values(inputs: tuple[Any, ...], arrays: list[Any]) -> tuple[tuple[
     return kept, arrays
 
 
+# --- another shape in place --------------------------------------------------------------------------------------
+
+
+def become(tensor: Tensor, view: Callable[[Tensor], Tensor], name: str) -> Tensor:
+    """Let ``tensor`` itself be the view that ``view`` makes of it; ``name`` is for messages."""
+    check_writable(name, tensor)
+    tell_read(f"{name}_(), which gives a tensor another shape")
+    before = tensor if tensor._view is not None else stand_in(tensor, tensor._array)
+    before._version = tensor._version
+    with set_grad_enabled(thread.mode.grad or tensor._node is not None):
+        out = view(before)
+    if out is before:
+        return tensor
+    if before is not tensor:
+        _hand_over_views(tensor, before)
+    tensor._array, tensor._view = out._array, out._view
+    if out._node is not None:
+        _set_history(tensor, out._node)
+    note_change()
+    return tensor
+
+
+def _hand_over_views(tensor: Tensor, base: Tensor) -> None:
+    """Let the views of ``tensor``, and itself, be views of ``base``."""
+    living = living_views(tensor)
+    for each in living:
+        view = each._view
+        while view is not None:
+            view.base, view = base, view.parent
+    base._extra = {"views": [weakref.ref(each) for each in (*living, tensor)]}
+    if tensor._extra is not None:
+        tensor._extra.pop("views", None)
+
+
 # --- the graph after a write -------------------------------------------------------------------------------------
 
 
@@ -154,9 +194,10 @@ def rebase(target: Tensor, node: Node) -> None:
     _set_history(base, base_node)
     for living in living_views(base):
         view = living._view
-        if view is not None and view.recorded:
+        if view is not None:
             params = {"steps": view.steps}
-            _set_history(living, record(_WALK, (base,), [base._array], living._array, (), params, [0]))
+            part = _WALK if view.recorded else _UNRECORDED
+            _set_history(living, record(part, (base,), [base._array], living._array, (), params, [0]))
 
 
 def _set_history(tensor: Tensor, node: Node | None) -> None:
@@ -180,7 +221,7 @@ def stand_in(tensor: Tensor, array: np.ndarray) -> Tensor:
 
 
 def _view_part(x, *, steps, out=None):
-    return walk(x, steps)
+    return walk(np.asarray(x, order="C"), steps)  # as the base is, where a step goes by places in memory
 
 
 def _view_scatter(x, part, *, steps, out=None):
@@ -191,6 +232,22 @@ def _view_scatter(x, part, *, steps, out=None):
 
 def _copied(x, *, out=None):
     return x.copy()
+
+
+def _unrecorded_view(x, *, steps, out=None):
+    return walk(x, steps)
+
+
+_UNRECORDED = Op(_unrecorded_view, "", False, ())
+
+
+@_UNRECORDED.vjp()
+def _(g):
+    raise RuntimeError(
+        "A view was created in no_grad mode and its base or another view of its base has been modified inplace with "
+        "grad mode enabled: what its gradient should be is not clear. Make the view outside no_grad, detach() it, or "
+        "write under no_grad."
+    )
 
 
 _COPY = Op(_copied, "", False, ())

@@ -5,6 +5,7 @@ Arithmetic and the other ops are bound to this class by the modules of ``ops``, 
 """
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Tensor:
     ``Tensor(2, 3)``, of sizes, is filled with zeros.
     """
 
-    __slots__ = ("__weakref__", "_array", "_extra", "_node", "_requires_grad", "_version", "_view", "grad")
+    __slots__ = ("__weakref__", "_array", "_extra", "_grad", "_node", "_requires_grad", "_version", "_view")
 
     # before ndarray in `ndarray + Tensor`: the Tensor's operator computes, and keeps the graph
     __array_priority__ = 1000
@@ -46,7 +47,7 @@ class Tensor:
     _version: list[int] | None  # a counter of in-place writes, shared by views; None for an inference tensor
     _view: "View | None"  # the tensor it is a view of, and how
     _extra: dict[str, Any] | None  # what few tensors have: hooks, their views
-    grad: "Tensor | None"
+    _grad: "Tensor | None"  # of a leaf, as `grad` shows it
 
     def __init__(self, *data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None):
         check_device(device)
@@ -87,6 +88,8 @@ class Tensor:
     def dim(self) -> int:
         """The number of axes."""
         return self._array.ndim
+
+    ndimension = dim
 
     def numel(self) -> int:
         """The number of elements."""
@@ -133,7 +136,16 @@ class Tensor:
     def stride(self, dim: int | None = None) -> Any:
         """The step from one element to the next along each axis, in elements."""
         steps = tuple(step // self._array.itemsize for step in self._array.strides)
-        return steps if dim is None else steps[dim]
+        if not self._array.size:  # NumPy's are 0
+            sizes = [max(size, 1) for size in self._array.shape]
+            steps = tuple(math.prod(sizes[i + 1 :]) for i in range(len(sizes)))
+        if dim is None:
+            return steps
+        if not -self.ndim <= dim < self.ndim:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-self.ndim}, {self.ndim - 1}], but got {dim})"
+            )
+        return steps[dim]
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory in the order of the axes."""
@@ -143,6 +155,11 @@ class Tensor:
         """The address of the first element."""
         tell_read("data_ptr()")
         return self._array.ctypes.data
+
+    @property
+    def _base(self) -> Any:
+        """The tensor whose memory a view shares; None for others."""
+        return None if self._view is None else self._view.base
 
     # --- the graph -----------------------------------------------------------------------------------------------
 
@@ -171,6 +188,39 @@ class Tensor:
         """Set ``requires_grad`` and return the tensor."""
         self.requires_grad = requires_grad
         return self
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that backward left here, or None; a tensor of the same shape and dtype may be assigned."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            self._check_gradient(value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def _check_gradient(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            )
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        if value._array.shape != self._array.shape:
+            raise RuntimeError(
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+            )
+        if value._array.dtype != self._array.dtype:
+            raise RuntimeError(
+                f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor of dtype "
+                f"'{self.dtype.name}'. The gradient must match the tensor's dtype"
+            )
 
     @property
     def is_leaf(self) -> bool:
@@ -316,7 +366,7 @@ class Tensor:
         out = memo[id(self)] = type(self).__new__(type(self))
         _fill(out, self._array.copy())
         out._requires_grad = self._requires_grad
-        out.grad = copy.deepcopy(self.grad, memo)
+        out._grad = copy.deepcopy(self._grad, memo)
         if hasattr(self, "__dict__"):
             out.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return out
@@ -369,7 +419,7 @@ def make(array: np.ndarray, node: "Node | None", version: list[int] | None) -> T
     out._version = version
     out._view = None
     out._extra = None
-    out.grad = None
+    out._grad = None
     return out
 
 
@@ -381,7 +431,7 @@ def _fill(out: Tensor, array: np.ndarray) -> None:
     out._version = [0]
     out._view = None
     out._extra = None
-    out.grad = None
+    out._grad = None
 
 
 def plain(data: Any) -> Any:

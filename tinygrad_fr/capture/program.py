@@ -121,7 +121,7 @@ class Recipe:
 _MOST_KEPT = 4  # instances of a recipe that wait for the next call
 _UNHELD = 3  # references to an instance: the list of them, the loop over it, the call that counts
 _HELD_BY_LEAF = 3  # references to a gradient: the leaf, a list or variable, the call that counts
-_GRAD, _ARRAY = operator.attrgetter("grad"), operator.attrgetter("_array")
+_GRAD, _ARRAY = operator.attrgetter("_grad"), operator.attrgetter("_array")
 _is = operator.is_
 
 
@@ -233,7 +233,7 @@ class Instance:
             _run(self._forward)
         except Exception:
             for leaf in self._recipe.cleared:
-                _tensor(leaf, tensors).grad = None
+                _tensor(leaf, tensors)._grad = None
             raise
         for counter in self._bumps:
             counter[0] += 1
@@ -243,7 +243,7 @@ class Instance:
     def _leave_gradients(self, tensors: Sequence[Tensor]) -> None:
         """Let the leaves have their gradients. Those that they have, and nobody else, are as good as new ones."""
         for leaf, array in self._grads:
-            _tensor(leaf, tensors).grad = None if array is None else make(array, None, [0])
+            _tensor(leaf, tensors)._grad = None if array is None else make(array, None, [0])
         if len(self._leaves) == len(self._grads):
             self._changes = changes[0]
 
@@ -312,7 +312,7 @@ def source_of(leaf: Any, i: int, tensors: Sequence[Tensor]) -> Tensor:
     """Argument number i: a tensor that the function is given, or the gradient that a leaf has."""
     if leaf is None:
         return tensors[i]
-    grad = _tensor(leaf, tensors).grad
+    grad = _tensor(leaf, tensors)._grad
     assert grad is not None  # the program would not fit
     return grad
 

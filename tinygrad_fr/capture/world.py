@@ -410,7 +410,7 @@ def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
     return tuple(found)
 
 
-_gradient = operator.attrgetter("grad")
+_gradient = operator.attrgetter("_grad")
 
 
 def _have_no_gradients(tensors: list[Tensor]) -> Iterator[bool]:

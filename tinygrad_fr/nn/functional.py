@@ -17,6 +17,7 @@ from ..ops.exponential import expm1
 from ..ops.indexing import where
 from ..ops.loss import nll, softmax_cross_entropy
 from ..ops.matmul import linear
+from ..ops.padding import pad
 from ..ops.pointwise import bce, bce_of_logits, log1pexp
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pad",
     "relu",
     "relu6",
     "relu_",

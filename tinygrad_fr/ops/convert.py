@@ -7,7 +7,8 @@ from ..autograd.binding import public
 from ..autograd.device import check_device, device
 from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
-from ..autograd.tensor import Tensor
+from ..autograd.mode import tell_read
+from ..autograd.tensor import Tensor, constant
 
 
 @op
@@ -25,6 +26,22 @@ def _(g, x_dtype):
 def _truncate(x, *, kind, out=None):
     """The elements as NumPy dtype ``kind``, of integers or truth values: no gradient goes through them."""
     return x.astype(kind)
+
+
+def converted(values, kind):
+    """Numbers of the program as NumPy dtype ``kind``.
+
+    RuntimeError where an integer type cannot hold them; below 0 they wrap in an unsigned one, as in C.
+    """
+    values = np.asarray(values)
+    if kind.kind in "iu" and values.size and values.dtype is not kind:
+        limits = np.iinfo(kind)
+        low = -limits.max - 1 if kind.kind == "u" else limits.min
+        if not (low <= values.min() and values.max() <= limits.max):  # NaN is neither
+            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+        values = np.trunc(values) if values.dtype.kind == "f" else values
+        return (values.astype(np.int64) if kind.kind == "u" else values).astype(kind)
+    return values.astype(kind)
 
 
 @public(function_name=None)
@@ -160,6 +177,8 @@ def fill_(self, value):
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
             )
         value = value.to(self.dtype)
+    elif not isinstance(value, float) or self._array.dtype.kind != "f":
+        value = converted(value, self._array.dtype).item()
     return write(_fill.op, self, (value,), {})
 
 
@@ -167,3 +186,24 @@ def fill_(self, value):
 def zero_(self):
     """Write 0 into every element."""
     return write(_fill.op, self, (0,), {})
+
+
+def _write_elements(name, self, elements):
+    """Write Python numbers, in order, into a tensor outside the graph."""
+    if self._requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    tell_read(f"{name}(), which calls a function with every element")
+    return self.copy_(constant(np.array(list(elements), self._array.dtype).reshape(self._array.shape)))
+
+
+@public(function_name=None)
+def apply_(self, callable):
+    """Write ``callable(element)`` into every element, one by one in Python."""
+    return _write_elements("apply_", self, map(callable, self._array.ravel().tolist()))
+
+
+@public(function_name=None)
+def map_(self, tensor, callable):
+    """Write ``callable(element, other)`` into every element, one by one in Python; ``tensor`` is broadcast."""
+    others = tensor.expand(self.shape)._array.ravel().tolist()
+    return _write_elements("map_", self, map(callable, self._array.ravel().tolist(), others))

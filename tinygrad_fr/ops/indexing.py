@@ -1,4 +1,4 @@
-"""Reading and writing parts of a tensor: slices, integer arrays, masks; gather, where, masked_fill."""
+"""Reading and writing parts of a tensor: slices, integer arrays, masks; where a condition holds."""
 
 import functools
 import operator
@@ -11,8 +11,8 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, apply_view, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
-from .checks import check_values
-from .shape import canonical_dim, unbind
+from .convert import converted
+from .splitting import unbind
 
 # An index is applied in two steps, as PyTorch does: first what gives a view (ints, slices, None), then the integer
 # arrays. Each step is described by something hashable, in which ARRAY stands for an integer array.
@@ -73,6 +73,9 @@ class _Index:
         part = tensor if nothing else apply_view(_slice.op, tensor, {"index": self.view})
         for place, shape in self.masks:
             self._check_mask(place, shape, part._array.shape)
+        if Ellipsis in self.places and len(self.places) - 1 == part.ndim:
+            # it stands for no axis; NumPy would take the arrays around it for apart, and put their axes in front
+            self.places = tuple(each for each in self.places if each is not Ellipsis)
         return part
 
     def _check_mask(self, place: int, shape: tuple[int, ...], indexed: tuple[int, ...]) -> None:
@@ -177,7 +180,7 @@ def _(g, index):
 def _take(x, *indices, static, out=None):
     """The elements of x at integer arrays (NumPy's advanced indexing)."""
     try:
-        return np.asarray(x[_numpy_index(static, indices)])
+        return np.asarray(x[_numpy_index(static, indices)], order="C")
     except IndexError as error:
         raise _explained(error, x) from None
 
@@ -201,8 +204,9 @@ def _(g, indices, static):
 
 
 @op
-def _put(x, value, *indices, static, out):
+def _put(x, value, *indices, static, out=None):
     """x with ``value`` at integer arrays."""
+    out = copied(x, out)
     try:
         out[_numpy_index(static, indices)] = value
     except IndexError as error:
@@ -218,6 +222,36 @@ def _(g, indices, static):
 @_put.vjp("value")
 def _(g, value_shape, indices, static):
     return apply(_take.op, (g, *indices), {"static": static}).sum_to_size(value_shape)
+
+
+@op
+def _accumulate(x, value, *indices, static, out=None):
+    """x to which ``value`` is added at integer arrays; an element named twice gets both."""
+    out = copied(x, out)
+    try:
+        np.add.at(out, _numpy_index(static, indices), value)
+    except IndexError as error:
+        raise _explained(error, x) from None
+    return out
+
+
+@_accumulate.vjp("x")
+def _(g):
+    return g
+
+
+@_accumulate.vjp("value")
+def _(g, value_shape, indices, static):
+    return apply(_take.op, (g, *indices), {"static": static}).sum_to_size(value_shape)
+
+
+def copied(x, out):
+    """Where an op that changes some elements of x writes: a copy of it, or ``out``, which is x or becomes like it."""
+    if out is None:
+        return x.copy()
+    if out is not x:
+        np.copyto(out, x)
+    return out
 
 
 @op
@@ -269,19 +303,20 @@ def getitem(self, index):
 def setitem(self, index, value):
     """``tensor[index] = value``, broadcast and converted; the graph sees it."""
     index = _Index(index)
-    value = value if isinstance(value, Tensor) else constant(np.asarray(plain(value)))
-    value = value.to(self.dtype)
+    kind = self._array.dtype
+    value = value.to(self.dtype) if isinstance(value, Tensor) else constant(converted(plain(value), kind))
     try:
         part = index.viewed(self)
     except IndexError as error:
         raise _explained(error, self._array) from None
     if index.arrays:
-        _write_at(part, index, value)
+        write(_put.op, part, (_broadcastable(value, part, index), *index.arrays), {"static": index.places})
     else:
         part.copy_(_without_leading_ones(value, part.ndim))
 
 
-def _write_at(part, index, value):
+def _broadcastable(value, part, index):
+    """``value`` as it can be written at the arrays of ``index``; RuntimeError where its shape does not fit."""
     arrays = tuple(each._array for each in index.arrays)
     try:
         shape = part._array[_numpy_index(index.places, arrays)].shape
@@ -293,7 +328,7 @@ def _write_at(part, index, value):
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
             f"shape {list(shape)}"
         )
-    write(_put.op, part, (value, *index.arrays), {"static": index.places})
+    return value
 
 
 def _fits(shape, target):
@@ -316,78 +351,36 @@ Tensor.__getitem__ = getitem
 Tensor.__setitem__ = setitem
 
 
-# --- by position along one axis ----------------------------------------------------------------------------------
-
-
-@op
-def _gather(x, index, *, dim, out=None):
-    """x[..., index[...], ...] along ``dim``."""
-    return x[_along(index, dim)]
-
-
-@_gather.vjp("x")
-def _(g, index, x_shape, dim):
-    return apply(_scatter_add.op, (g, index), {"shape": x_shape, "dim": dim})
-
-
-@op
-def _scatter_add(x, index, *, shape, dim, out=None):
-    """Zeros of ``shape`` to which x is added at ``index`` along ``dim``."""
-    result = np.zeros(shape, x.dtype)
-    np.add.at(result, _along(index, dim), x)
-    return result
-
-
-@_scatter_add.vjp("x")
-def _(g, index, dim):
-    return apply(_gather.op, (g, index), {"dim": dim})
-
-
-def _along(index, dim):
-    """NumPy's index for "position along ``dim``, own place along the others"."""
-    places = np.ogrid[tuple(slice(size) for size in index.shape)]
-    return tuple(index if i == dim else place for i, place in enumerate(places))
-
-
-@public
-def gather(input, dim, index):
-    """The elements of ``input`` at the positions ``index`` along ``dim``.  -> the shape of index."""
-    dim = canonical_dim(dim, input.ndim)
-    if index._array.dtype != np.int64:
-        raise RuntimeError(f"gather(): Expected dtype int64 for index, got {index.dtype.name}")
-    if index.ndim != input.ndim:
+def _put_call(self, indices, values, accumulate):
+    """The op, its inputs and parameters of an `index_put`."""
+    index = _Index(tuple(slice(None) if each is None else each for each in indices))
+    if not index.arrays:
+        raise IndexError("index_put: expected at least one tensor among the indices")
+    if values._array.dtype is not self._array.dtype:
         raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as input tensor ({index.ndim} and {input.ndim})"
+            f"Index put requires the source and destination dtypes match, got {self.dtype.name} for the destination "
+            f"and {values.dtype.name} for the source."
         )
-    for i, (size, bound) in enumerate(zip(index._array.shape, input._array.shape, strict=True)):
-        if i != dim and size > bound:
-            raise RuntimeError(
-                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
-                f"{list(input.shape)} apart from dimension {dim}"
-            )
-    _check_bounds(index, dim, input._array.shape[dim] if input.ndim else 1)
-    if input.ndim == 0:
-        return input.clone()
-    return apply(_gather.op, (input, index), {"dim": dim})
-
-
-def _check_bounds(index, dim, size):
-    def check(positions):
-        if positions.size and (positions.min() < 0 or positions.max() >= size):
-            bad = positions[(positions < 0) | (positions >= size)].ravel()[0]
-            raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
-
-    check_values(index, check)
+    made = _accumulate if accumulate else _put
+    part = index.viewed(self)
+    if part is not self:
+        raise NotImplementedError("index_put: a mask without axes is not supported; use tensor[mask] = values")
+    values = _broadcastable(values, part, index)
+    return made.op, (values, *index.arrays), {"static": index.places}
 
 
 @public
-def index_select(input, dim, index):
-    """The slices of ``input`` at the positions ``index`` (1-D) along ``dim``."""
-    dim = canonical_dim(dim, input.ndim)
-    if index.ndim > 1:
-        raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {list(index.shape)}")
-    _check_bounds(index, dim, input._array.shape[dim])
-    return input[(slice(None),) * dim + (index,)]
+def index_put(input, indices, values, accumulate=False):
+    """A copy with ``values`` at a tuple of integer tensors or masks, or with them added there: all that meet."""
+    made, others, params = _put_call(input, indices, values, accumulate)
+    return apply(made, (input, *others), params)
+
+
+@public
+def index_put_(input, indices, values, accumulate=False):
+    """`index_put`, written into the tensor itself."""
+    made, others, params = _put_call(input, indices, values, accumulate)
+    return write(made, input, others, params)
 
 
 # --- by condition ------------------------------------------------------------------------------------------------
@@ -421,7 +414,7 @@ def where(condition, input=None, other=None):
     kind = dtypes.result_type(input, other)
     broadcast("where", *[each._array for each in (condition, input, other) if isinstance(each, Tensor)])
     x, y = (
-        each.to(kind) if isinstance(each, Tensor) else constant(np.asarray(plain(each), kind.numpy))
+        each.to(kind) if isinstance(each, Tensor) else constant(converted(plain(each), kind.numpy))
         for each in (input, other)
     )
     return apply(_where.op, (condition, x, y), {})
@@ -431,40 +424,6 @@ def where(condition, input=None, other=None):
 def _where_of(self, condition, other):
     """The tensor where ``condition`` holds, else other, broadcast.  (*) -> (*)."""
     return where(condition, self, other)
-
-
-@public
-def masked_fill(input, mask, value):
-    """``value`` where ``mask`` holds, else input, broadcast.  (*) -> (*)."""
-    if mask._array.dtype != np.bool_:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}")
-    if not isinstance(value, Tensor):
-        value = constant(np.asarray(plain(value), input._array.dtype))
-    elif value.ndim:
-        raise RuntimeError(
-            f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
-        )
-    return where(mask, value.to(input.dtype), input)
-
-
-@public(function_name=None)
-def masked_fill_(self, mask, value):
-    """`masked_fill`, written into the tensor itself."""
-    filled = masked_fill(self, mask, value)
-    if filled._array.shape != self._array.shape:
-        raise RuntimeError(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(filled.shape)}"
-        )
-    return self.copy_(filled)
-
-
-@public
-def masked_select(input, mask):
-    """The elements where ``mask`` holds, in one axis."""
-    if mask._array.dtype != np.bool_:
-        raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype.name}")
-    shape = broadcast("masked_select", input._array, mask._array)
-    return input.expand(shape)[mask.expand(shape)]
 
 
 @public
@@ -479,3 +438,9 @@ def nonzero(input, *, as_tuple=False):
 def _nonzero(x, *, out=None):
     """The positions of the elements that are not 0, one in a row."""
     return np.argwhere(x)
+
+
+@public
+def argwhere(input):
+    """The positions of the elements that are not 0, one in a row.  -> (count, axes)."""
+    return nonzero(input)

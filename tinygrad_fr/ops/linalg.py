@@ -10,8 +10,9 @@ from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor, constant
 from .checks import check_floating
 from .creation import eye
+from .joining import cat
 from .matmul import matmul
-from .shape import canonical_dim, cat
+from .shape import canonical_dim
 
 # --- products ----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from ..autograd.inplace import write
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, wrap
 from .checks import check_values
-from .creation import checked, finish, numpy_dtype
+from .creation import checked, finish, given_sizes, numpy_dtype
 from .shape import sizes
 
 
@@ -56,16 +56,26 @@ def _bernoulli(p, state, *, out=None):
 def _drawn(name, draw, params, meaning):
     """``name(*size)`` and ``name_like(tensor)``."""
 
-    def create(*size, generator=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
-        drawn = apply(
-            draw.op, (_state(generator),), {"shape": checked(sizes(size)), "kind": _float(numpy_dtype(dtype)), **params}
-        )
-        return finish(drawn._array, requires_grad, device, pin_memory)
+    def create(
+        *shape,
+        size=None,
+        generator=None,
+        dtype=None,
+        device=None,
+        requires_grad=False,
+        pin_memory=False,
+        layout=None,
+    ):
+        shape = given_sizes(name, shape, size)
+        drawn = apply(draw.op, (_state(generator),), {"shape": shape, "kind": _float(numpy_dtype(dtype)), **params})
+        return finish(drawn._array, requires_grad, device, pin_memory, layout)
 
-    def create_like(input, *, generator=None, dtype=None, device=None, requires_grad=False):
+    def create_like(
+        input, *, generator=None, dtype=None, device=None, requires_grad=False, pin_memory=False, layout=None
+    ):
         kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
         drawn = apply(draw.op, (_state(generator),), {"shape": input._array.shape, "kind": _float(kind), **params})
-        return finish(drawn._array, requires_grad, device)
+        return finish(drawn._array, requires_grad, device, pin_memory, layout)
 
     create.__name__ = create.__qualname__ = name
     create_like.__name__ = create_like.__qualname__ = f"{name}_like"
@@ -96,14 +106,25 @@ def _finished(drawn, dtype, requires_grad, device):
 def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """A tensor of ``size`` with integers in [low, high); ``randint(high, size)`` starts at 0."""
     if size is None:
-        low, high, size = 0, low, high
-    assert high is not None
+        high, size = None, high
+    low, high = (0, low) if high is None else (low, high)
+    if size is None:
+        raise TypeError("randint() needs a size")
     if high <= low:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     drawn = apply(
         _integers.op, (_state(generator),), {"shape": checked(sizes((size,))), "low": int(low), "high": int(high)}
     )
     return _finished(drawn, dtype, requires_grad, device)
+
+
+@public(method=False)
+def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+    """A tensor of the shape and dtype of ``input`` with integers in [low, high), or in [0, low)."""
+    low, high = (0, low) if high is None else (low, high)
+    kind = input.dtype if dtype is None else dtype
+    options = {"dtype": kind, "device": device, "requires_grad": requires_grad}
+    return randint(low, high, input._array.shape, generator=generator, **options)
 
 
 @public(method=False)
@@ -118,6 +139,10 @@ def randperm(n, *, generator=None, dtype=dtypes.int64, device=None, requires_gra
 @public(method=False)
 def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal draws: of numbers ``mean`` and ``std`` and a ``size``, or one for each element of tensors."""
+    if isinstance(std, Tensor):
+        check_values(std, _check_deviations)
+    elif std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     if size is None:
         shape = np.broadcast_shapes(*[each._array.shape for each in (mean, std) if isinstance(each, Tensor)])
         if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
@@ -128,9 +153,16 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None, device=None,
     return _finished(drawn, None, requires_grad, device)
 
 
+def _check_deviations(values):
+    if (values < 0).any():
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+
+
 @public
-def bernoulli(input, *, generator=None):
-    """1 with the probability in each element of ``input``, else 0.  (*) -> (*)."""
+def bernoulli(input, p=None, *, generator=None):
+    """1 with the probability in each element of ``input``, or with probability p, else 0.  (*) -> (*)."""
+    if p is not None:
+        return input.detach().clone().bernoulli_(p, generator=generator)
     check_values(input, _check_probabilities)
     return apply(_bernoulli.op, (input.detach(), _state(generator)), {})
 
@@ -202,6 +234,69 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     return write(_normal_into.op, self, (_state(generator),), {"first": float(mean), "second": float(std)})
+
+
+@public(function_name=None)
+def random_(self, from_=None, to=None, *, generator=None):
+    """Overwrite the tensor with integers in [from, to), or in [0, from); by default all that its type holds exactly."""
+    kind = self._array.dtype
+    if from_ is None:
+        largest = {"f": 2 ** (np.finfo(kind).nmant + 1) if kind.kind == "f" else 0, "b": 1}
+        to = largest.get(kind.kind) or np.iinfo(kind).max
+        to += kind.kind != "i" or kind.itemsize < 8
+    low, high = (0, to if from_ is None else from_) if to is None or from_ is None else (from_, to)
+    return self.copy_(randint(low, high, self._array.shape, generator=generator))
+
+
+def _overwritten(name, transform, allowed, expectation):
+    """``name_`` overwrites a tensor with ``transform(uniform draws in (0, 1], *parameters)``."""
+
+    def write_draws(self, parameters, generator):
+        if not allowed(*parameters):
+            raise RuntimeError(f"{name} expects {expectation}, but found {', '.join(map(str, parameters))}")
+        drawn = rand(self._array.shape, generator=generator, dtype=dtypes.float64)
+        return self.copy_(transform(1 - drawn, *parameters))
+
+    return write_draws
+
+
+_exponential = _overwritten("exponential_", lambda u, rate: -u.log() / rate, lambda rate: rate > 0, "lambda > 0.0")
+_geometric = _overwritten(
+    "geometric_", lambda u, p: (u.log() / math.log1p(-p)).ceil().clamp(1), lambda p: 0 < p < 1, "p to be in (0, 1)"
+)
+_cauchy = _overwritten(
+    "cauchy_",
+    lambda u, median, scale: median + scale * (math.pi * (u - 0.5)).sin() / (math.pi * (u - 0.5)).cos(),
+    lambda _, scale: scale > 0,
+    "sigma > 0.0",
+)
+
+
+@public(function_name=None)
+def exponential_(self, lambd=1.0, *, generator=None):
+    """Overwrite the tensor with exponential draws of rate ``lambd``."""
+    return _exponential(self, (lambd,), generator)
+
+
+@public(function_name=None)
+def geometric_(self, p, *, generator=None):
+    """Overwrite the tensor with how often one tries up to a success of probability p."""
+    return _geometric(self, (p,), generator)
+
+
+@public(function_name=None)
+def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
+    """Overwrite the tensor with Cauchy draws."""
+    return _cauchy(self, (median, sigma), generator)
+
+
+@public(function_name=None)
+def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
+    """Overwrite the tensor with e to the power of normal draws."""
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    drawn = randn(self._array.shape, generator=generator, dtype=dtypes.float64)
+    return self.copy_((drawn * std + mean).exp())
 
 
 @public(function_name=None)

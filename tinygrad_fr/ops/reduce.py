@@ -14,8 +14,9 @@ from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor
 from .axes import numpy_names, stretch
 from .checks import check_floating, check_kind
+from .joining import cat
 from .rounding import maximum, minimum
-from .shape import canonical_dim, canonical_dims, cat
+from .shape import canonical_dim, canonical_dims
 
 # --- sums --------------------------------------------------------------------------------------------------------
 

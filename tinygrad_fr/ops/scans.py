@@ -7,8 +7,9 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from .axes import numpy_names
 from .checks import check_kind
+from .joining import cat
 from .reduce import ValuesIndices
-from .shape import canonical_dim, cat
+from .shape import canonical_dim
 
 
 def _for_sums(input, dtype):

@@ -1,4 +1,4 @@
-"""Shapes: views of the same memory where that is possible, and joining tensors."""
+"""Shapes: views of the same memory where that is possible."""
 
 import builtins
 import math
@@ -8,9 +8,10 @@ import numpy as np
 
 from ..autograd import dtypes
 from ..autograd.binding import public
-from ..autograd.dispatch import apply, apply_view, op
-from ..autograd.functional import use_stack
-from ..autograd.tensor import Tensor
+from ..autograd.dispatch import apply, apply_view, broadcast, op
+from ..autograd.inplace import become
+from ..autograd.tensor import Size, Tensor
+from .axes import numpy_names
 
 
 def canonical_dim(dim, ndim):
@@ -21,6 +22,13 @@ def canonical_dim(dim, ndim):
             f"Dimension out of range (expected to be in range of [{-around}, {around - 1}], but got {dim})"
         )
     return dim % around
+
+
+def existing_dim(dim, ndim):
+    """`canonical_dim`, but a tensor without axes has none."""
+    if ndim == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return canonical_dim(dim, ndim)
 
 
 def canonical_dims(dim, ndim):
@@ -100,10 +108,10 @@ def reshape(input, *shape):
 
 
 @public(function_name=None)
-def view(self, *shape):
-    """As `reshape`, but never a copy: RuntimeError where the memory does not allow it."""
-    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        raise NotImplementedError("view(dtype), a reinterpretation of the bytes, is not supported; use to(dtype)")
+def view(self, *shape, dtype=None):
+    """As `reshape`, but never a copy: RuntimeError where the memory does not allow it; of a dtype, see `_bits`."""
+    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], dtypes.dtype)):
+        return _view_as(self, dtype or shape[0])
     shape = _new_sizes(shape, self)
     try:
         return apply_view(_reshape.op, self, {"shape": shape})
@@ -113,6 +121,30 @@ def view(self, *shape):
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across "
             "two contiguous subspaces). Use .reshape(...) instead."
         ) from None
+
+
+def _view_as(tensor, kind):
+    old, new = tensor._array.itemsize, kind.itemsize
+    if kind is tensor.dtype:
+        return view(tensor, tensor.shape)
+    if old != new and tensor.ndim == 0:
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {tensor.dtype.name} as {kind.name} (different element sizes)"
+        )
+    if old != new and tensor.stride(-1) != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 to view {tensor.dtype.name} as {kind.name}")
+    if new > old and (tensor._array.shape[-1] * old) % new:
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {new // old} to view {tensor.dtype.name} as {kind.name} (different "
+            f"element sizes), but got {tensor._array.shape[-1]}"
+        )
+    return apply(_bits.op, (tensor,), {"kind": kind.numpy})
+
+
+@op(view=True)
+def _bits(x, *, kind, out=None):
+    """The bytes of the elements read as another type, along the last axis; no gradient goes through it."""
+    return x.view(kind)
 
 
 @public(function_name=None)
@@ -139,10 +171,13 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 @public
+@numpy_names
 def unflatten(input, dim, sizes):
     """Cut the axis ``dim`` into axes of ``sizes``, one of which may be -1."""
-    dim = canonical_dim(dim, input.ndim)
+    dim = existing_dim(dim, input.ndim)
     shape, sizes = input._array.shape, tuple(sizes)
+    if sizes.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
     if -1 in sizes:
         rest = builtins.abs(math.prod(sizes))
         sizes = tuple(shape[dim] // builtins.max(rest, 1) if size == -1 else size for size in sizes)
@@ -197,38 +232,85 @@ def t(input):
     """A matrix transposed, a view; fewer axes stay as they are.  (A, B) -> (B, A)."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return input if input.ndim < 2 else transpose(input, 0, 1)
+    return _reversed(input)
 
 
 def _reversed(tensor):
     return apply_view(_permute.op, tensor, {"dims": tuple(range(tensor._array.ndim - 1, -1, -1))})
 
 
+def _matrix_transpose(name):
+    """A property: the last two axes exchanged."""
+
+    def exchange(tensor):
+        if tensor.ndim == 1:
+            raise RuntimeError(
+                f"tensor.{name} is only supported on matrices or batches of matrices. Got {tensor.ndim}-D tensor."
+            )
+        return transpose(tensor, -2, -1) if tensor.ndim else tensor
+
+    return property(exchange, doc="The last two axes exchanged.")
+
+
+def _matrix(tensor):
+    if tensor.ndim not in (0, 2):
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {tensor.ndim}-D tensor.")
+    return t(tensor)
+
+
 Tensor.T = property(_reversed, doc="The axes in reverse order.")  # type: ignore
-Tensor.mT = property(lambda self: _matrix_transpose(self), doc="The last two axes exchanged.")  # type: ignore
+Tensor.H = property(_matrix, doc="A matrix transposed: elements are real.")  # type: ignore
+Tensor.mT, Tensor.mH = _matrix_transpose("mT"), _matrix_transpose("mH")  # type: ignore
 
 
-def _matrix_transpose(tensor):
-    if tensor.ndim < 2:
-        raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {tensor.ndim}-D tensor."
-        )
-    return transpose(tensor, -2, -1)
+@public
+def adjoint(input):
+    """The last two axes exchanged, for elements are real; a view."""
+    if input.ndim == 0:
+        return input
+    if input.ndim < 2:
+        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return transpose(input, -2, -1)
+
+
+@public
+def swapaxes(input, axis0, axis1):
+    """`transpose`, by NumPy's name."""
+    return transpose(input, axis0, axis1)
+
+
+@public
+def swapdims(input, dim0, dim1):
+    """`transpose`, by another name."""
+    return transpose(input, dim0, dim1)
 
 
 @public
 def movedim(input, source, destination):
     """Axes ``source`` moved to the places ``destination``, a view."""
-    source = (source,) if isinstance(source, int) else tuple(source)
-    destination = (destination,) if isinstance(destination, int) else tuple(destination)
-    source = [canonical_dim(each, input.ndim) for each in source]
-    destination = [canonical_dim(each, input.ndim) for each in destination]
+    source, destination = ((dims,) if isinstance(dims, int) else tuple(dims) for dims in (source, destination))
+    if len(source) != len(destination):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number "
+            f"of dims as destination ({list(destination)} dims)"
+        )
+    source, destination = ([canonical_dim(each, input.ndim) for each in dims] for dims in (source, destination))
+    for name, dims in (("source", source), ("destination", destination)):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({dims})")
     rest = iter([each for each in range(input.ndim) if each not in source])
     placed = dict(zip(destination, source, strict=True))
     return input.permute(tuple(placed[i] if i in placed else next(rest) for i in range(input.ndim)))
 
 
 @public
+def moveaxis(input, source, destination):
+    """`movedim`, by NumPy's name."""
+    return movedim(input, source, destination)
+
+
+@public
+@numpy_names
 def squeeze(input, dim=None):
     """Without its axes of size 1, or without ``dim`` where its size is 1; a view."""
     shape = input._array.shape
@@ -237,6 +319,7 @@ def squeeze(input, dim=None):
 
 
 @public
+@numpy_names
 def unsqueeze(input, dim):
     """With an axis of size 1 put in at ``dim``; a view."""
     shape = input._array.shape
@@ -300,6 +383,28 @@ def broadcast_to(input, size):
     return input.expand(size)
 
 
+@public(method=False)
+def broadcast_shapes(*shapes):
+    """The shape to which tensors of these shapes are broadcast together."""
+    shapes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    for size in [each for shape in shapes for each in shape if each < 0]:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(shapes)}")
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError:
+        raise RuntimeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape: " + ", ".join(str(list(s)) for s in shapes)
+        ) from None
+
+
+@public(method=False)
+def broadcast_tensors(*tensors):
+    """The tensors, each expanded to the shape of all: views."""
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    shape = broadcast("broadcast_tensors", *[each._array for each in tensors])
+    return tuple(each.expand(shape) for each in tensors)
+
+
 @public(function_name=None)
 def sum_to_size(self, *size):
     """Summed over the axes along which a tensor of ``size`` would be broadcast to this one."""
@@ -312,7 +417,7 @@ def sum_to_size(self, *size):
     return summed.reshape(shape) if extra else summed
 
 
-# --- copies, types, joining --------------------------------------------------------------------------------------
+# --- copies --------------------------------------------------------------------------------------
 
 
 @op
@@ -340,143 +445,19 @@ def contiguous(self):
     return self if self._array.flags.c_contiguous else apply(_clone.op, (self,), {})
 
 
-@op
-def _cat(*xs, dim, out=None):
-    """The inputs one after the other along ``dim``."""
-    return np.concatenate(xs, axis=dim)
+# --- in place: the tensor itself gets another shape ---------------------------------------------------------------
 
 
-@_cat.vjp("xs")
-def _(g, position, shapes, dim):
-    start = builtins.sum(shape[dim] for shape in shapes[:position])
-    return g.narrow(dim, start, shapes[position][dim])
+def _in_place(function):
+    """``squeeze_`` of `squeeze`, and so on."""
+
+    def reshaped(self, *args, **kwargs):
+        return become(self, lambda tensor: function(tensor, *args, **kwargs), f"{function.__name__}_")
+
+    reshaped.__name__ = reshaped.__qualname__ = f"{function.__name__}_"
+    reshaped.__doc__ = f"`{function.__name__}` of the tensor itself: it shows the same memory in another way."
+    public(reshaped, function_name=None)
 
 
-@public(method=False)
-def cat(tensors, dim=0):
-    """The tensors one after the other along the axis ``dim``.  [(A, C), (B, C)] -> (A+B, C)."""
-    tensors = [each for each in tensors if each._array.shape != (0,)] or list(tensors)
-    if not tensors:
-        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    first = tensors[0]._array.shape
-    if not first:
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    dim = canonical_dim(dim, len(first))
-    for i, each in enumerate(tensors):
-        shape = each._array.shape
-        if len(shape) != len(first) or shape[:dim] != first[:dim] or shape[dim + 1 :] != first[dim + 1 :]:
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected {list(first)} but got {list(shape)} "
-                f"for tensor number {i} in the list."
-            )
-    return apply(_cat.op, _in_one_type(tensors), {"dim": dim})
-
-
-def _in_one_type(tensors):
-    kind = tensors[0]._array.dtype
-    if all(each._array.dtype is kind for each in tensors):
-        return tuple(tensors)
-    common = tensors[0].dtype
-    for each in tensors[1:]:
-        common = dtypes.promote_types(common, each.dtype)
-    return tuple(each.to(common) for each in tensors)
-
-
-concatenate = public(cat, method=False, function_name="concat")
-
-
-@public(method=False)
-def stack(tensors, dim=0):
-    """The tensors, all of one shape, along a new axis ``dim``.  [(C,), (C,)] -> (2, C)."""
-    tensors = list(tensors)
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
-    for i, each in enumerate(tensors):
-        if each._array.shape != tensors[0]._array.shape:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
-                f"{list(each.shape)} at entry {i}"
-            )
-    return cat([unsqueeze(each, dim) for each in tensors], canonical_dim(dim, tensors[0].ndim + 1))
-
-
-use_stack(stack)
-
-
-@public
-def narrow(input, dim, start, length):
-    """The part start ... start+length of the axis ``dim``, a view."""
-    dim = canonical_dim(dim, input.ndim)
-    if start < 0:
-        start += input._array.shape[dim]
-    if length < 0 or start < 0 or start + length > input._array.shape[dim]:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({input._array.shape[dim]}).")
-    return input[(slice(None),) * dim + (slice(start, start + length),)]
-
-
-@public
-def split(tensor, split_size_or_sections, dim=0):
-    """Parts of a size (the last may be smaller), or of the sizes of a list, along ``dim``: a tuple of views."""
-    dim = canonical_dim(dim, tensor.ndim)
-    total = tensor._array.shape[dim]
-    if isinstance(split_size_or_sections, int):
-        size = split_size_or_sections
-        if size < 0 or (size == 0 and total):
-            raise RuntimeError(f"split expects split_size be non-negative and not 0, but got split_size={size}")
-        lengths = [builtins.min(size, total - start) for start in range(0, total, size)] if total else [0]
-    else:
-        lengths = list(split_size_or_sections)
-        if builtins.sum(lengths) != total:
-            raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension "
-                f"{dim}), but got split_sizes={lengths}"
-            )
-    starts = np.cumsum([0, *lengths])
-    return tuple(narrow(tensor, dim, int(start), length) for start, length in zip(starts, lengths, strict=False))
-
-
-@public
-def chunk(input, chunks, dim=0):
-    """At most ``chunks`` parts of equal size (the last may be smaller) along ``dim``: a tuple of views."""
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    total = input._array.shape[canonical_dim(dim, input.ndim)]
-    return split(input, -(-total // chunks) if total else [0] * chunks, dim)
-
-
-@public
-def unbind(input, dim=0):
-    """The slices along ``dim``, as a tuple of views without that axis."""
-    dim = canonical_dim(dim, input.ndim)
-    return tuple(input[(slice(None),) * dim + (i,)] for i in range(input._array.shape[dim]))
-
-
-@public(function_name=None)
-def repeat(self, *repeats):
-    """Copies of the tensor side by side, ``repeats`` times along each axis."""
-    repeats, own = sizes(repeats), self._array.shape
-    if len(repeats) < len(own):
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    padded = (1,) * (len(repeats) - len(own)) + own
-    spread = [size for times, own_size in zip(repeats, padded, strict=True) for size in (times, own_size)]
-    column = [size for own_size in padded for size in (1, own_size)]
-    target = [times * own_size for times, own_size in zip(repeats, padded, strict=True)]
-    return self.reshape(column).expand(spread).reshape(target)
-
-
-@op
-def _flip(x, *, dims, out=None):
-    """The order along ``dims`` reversed."""
-    return np.flip(x, dims).copy()
-
-
-@_flip.vjp()
-def _(g, dims):
-    return g.flip(dims)
-
-
-@public
-def flip(input, *dims):
-    """The order of the elements along the axes ``dims`` reversed, in a copy."""
-    dims = sizes(dims)
-    return apply(_flip.op, (input,), {"dims": canonical_dims(dims, input.ndim)}) if dims else input.clone()
+for _function in (squeeze, unsqueeze, t, transpose, swapaxes, swapdims):
+    _in_place(_function)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...autograd import Tensor, no_grad
 from ...ops.creation import tensor
-from ...ops.shape import stack
+from ...ops.joining import stack
 
 
 def _as_list(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:

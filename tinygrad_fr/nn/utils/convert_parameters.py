@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...autograd import Tensor
-from ...ops.shape import cat
+from ...ops.joining import cat
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...autograd import Tensor, dtypes
 from ...autograd.tensor import wrap
-from ...ops.shape import stack
+from ...ops.joining import stack
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
