@@ -28,8 +28,8 @@ from . import (
     special,
     splitting,
     statistics,
+    striding,
     trigonometric,
-    windows,
 )
 from .record import Case, OpSpec, as_list, cases
 
@@ -62,11 +62,11 @@ SPECS: list[OpSpec] = [
     *selecting.SPECS,
     *sorting.SPECS,
     *splitting.SPECS,
-    *windows.SPECS,
+    *striding.SPECS,
 ]
 
 # Ops whose result is a view, or may be, in place of a copy.
-VIEWS = [*shape.VIEWS, *splitting.SPECS, *windows.SPECS]
+VIEWS = [*shape.VIEWS, *splitting.SPECS, *striding.SPECS]
 DIFFERENTIABLE = [spec for spec in SPECS if spec.order]
 
 # Names that compute nothing from the elements of a tensor, or draw at random; tests of their own cover them.

@@ -39,8 +39,8 @@ from . import (
     special,
     splitting,
     statistics,
+    striding,
     trigonometric,
-    windows,
 )
 
 __all__ = [
@@ -79,6 +79,6 @@ __all__ = [
     "special",
     "splitting",
     "statistics",
+    "striding",
     "trigonometric",
-    "windows",
 ]
