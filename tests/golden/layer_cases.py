@@ -59,13 +59,22 @@ POOLS = [
         ("max_pool2d", ((1, 2, 7, 6),), o)
         for o in grid(kernel_size=(2, (3, 2)), stride=(None, (1, 2), 3), padding=(0, 1), ceil_mode=(False, True))
     ],
-    *[("max_pool1d", ((2, 3, 9),), {"kernel_size": 3} | o) for o in grid(dilation=(1, 2), stride=(1, 2), ceil_mode=(False, True))],
+    *[
+        ("max_pool1d", ((2, 3, 9),), {"kernel_size": 3} | o)
+        for o in grid(dilation=(1, 2), stride=(1, 2), ceil_mode=(False, True))
+    ],
     ("max_pool2d", ((2, 9, 8),), {"kernel_size": 3, "dilation": (2, 1), "padding": (1, 0)}),
     ("max_pool3d", ((1, 2, 3, 4, 3),), {"kernel_size": 2, "stride": 1}),
     ("max_pool2d", ((0, 2, 7, 6),), {"kernel_size": 2}),
     *[
         ("avg_pool2d", ((1, 2, 7, 6),), o)
-        for o in grid(kernel_size=(2, (3, 2)), stride=(None, (2, 3)), padding=(0, 1), ceil_mode=(False, True), count_include_pad=(True, False))
+        for o in grid(
+            kernel_size=(2, (3, 2)),
+            stride=(None, (2, 3)),
+            padding=(0, 1),
+            ceil_mode=(False, True),
+            count_include_pad=(True, False),
+        )
     ],
     ("avg_pool2d", ((2, 7, 6),), {"kernel_size": 3, "divisor_override": 5, "padding": 1}),
     ("avg_pool1d", ((2, 3, 9),), {"kernel_size": 4, "stride": 3, "padding": 2, "ceil_mode": True}),
@@ -79,10 +88,13 @@ POOLS = [
     ("adaptive_max_pool3d", ((1, 2, 3, 4, 5),), {"output_size": (2, 3, 2)}),
     ("lp_pool2d", ((1, 2, 5, 6),), {"norm_type": 2, "kernel_size": (2, 3), "stride": 2, "ceil_mode": True}),
     ("lp_pool1d", ((1, 2, 7),), {"norm_type": 4, "kernel_size": 3}),
-    *[("unfold", ((1, 2, 5, 4),), o) for o in grid(kernel_size=(2, (3, 1)), dilation=(1, 2), padding=(0, 1), stride=(1, (2, 1)))],
+    *[
+        ("unfold", ((1, 2, 5, 4),), o)
+        for o in grid(kernel_size=(2, (3, 1)), dilation=(1, 2), padding=(0, 1), stride=(1, (2, 1)))
+    ],
     ("fold", ((2, 12, 12),), {"output_size": (4, 5), "kernel_size": 2}),
     ("fold", ((8, 9),), {"output_size": (4, 5), "kernel_size": 2, "padding": 1, "stride": 2, "dilation": 1}),
-]  # fmt: skip
+]
 
 SIZES = (
     {"size": 3},
@@ -95,7 +107,11 @@ SIZES = (
 )
 LINEAR = [*SIZES, {"scale_factor": 1.7, "recompute_scale_factor": True}]
 INTERPOLATIONS = [
-    *[("interpolate", ((1, 2, 6),), o | {"mode": mode}) for mode in ("nearest", "nearest-exact", "area") for o in SIZES],
+    *[
+        ("interpolate", ((1, 2, 6),), o | {"mode": mode})
+        for mode in ("nearest", "nearest-exact", "area")
+        for o in SIZES
+    ],
     *[("interpolate", ((1, 2, 6),), o | {"mode": "linear", "align_corners": a}) for a in (None, True) for o in LINEAR],
     *[
         ("interpolate", ((1, 2, 4, 5),), o | {"mode": mode, "align_corners": a})
@@ -105,7 +121,7 @@ INTERPOLATIONS = [
     ],
     ("interpolate", ((1, 2, 4, 5),), {"size": (7, 3)}),
     ("interpolate", ((1, 1, 2, 3, 2),), {"size": (3, 2, 4), "mode": "trilinear"}),
-]  # fmt: skip
+]
 
 NORMALISATIONS = [
     ("layer_norm", ((2, 3, 4), (3, 4), (3, 4)), {"normalized_shape": (3, 4)}),
@@ -131,8 +147,11 @@ FUNCTIONS = [*CONVOLUTIONS, *POOLS, *INTERPOLATIONS, *NORMALISATIONS]
 # with the last tensors in evaluation.
 
 RECURRENT = [
-    (name, (3, 4), o, ((5, 2, 3),)) for name in ("RNN", "LSTM", "GRU") for o in grid(num_layers=(1, 2), bidirectional=(False, True))
-] + [
+    *[
+        (name, (3, 4), o, ((5, 2, 3),))
+        for name in ("RNN", "LSTM", "GRU")
+        for o in grid(num_layers=(1, 2), bidirectional=(False, True))
+    ],
     ("RNN", (3, 4), {"nonlinearity": "relu", "batch_first": True}, ((2, 5, 3),)),
     ("LSTM", (3, 4), {"bias": False, "batch_first": True}, ((2, 5, 3),)),
     ("LSTM", (3, 4), {"proj_size": 2, "num_layers": 2, "bidirectional": True}, ((5, 2, 3),)),
@@ -146,7 +165,7 @@ RECURRENT = [
     ("LSTMCell", (3, 4), {}, ((2, 3),)),
     ("GRUCell", (3, 4), {}, ((2, 3), (2, 4))),
     ("GRUCell", (3, 4), {"bias": False}, ((3,), (4,))),
-]  # fmt: skip
+]
 
 LAYERS = [
     ("Conv1d", (4, 6, 3), {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}, ((2, 4, 9),)),

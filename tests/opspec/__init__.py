@@ -1,6 +1,18 @@
 """The records of all ops, a file a family, as in `tinygrad_fr.ops`."""
 
-from . import compare, indexing, matmul, pointwise, reduce, shape
+from . import (
+    compare,
+    convolution,
+    indexing,
+    interpolation,
+    matmul,
+    normalization,
+    pointwise,
+    pooling,
+    reduce,
+    shape,
+    windows,
+)
 from .record import Case, OpSpec, as_list, cases
 
 SPECS: list[OpSpec] = [
@@ -10,6 +22,11 @@ SPECS: list[OpSpec] = [
     *indexing.SPECS,
     *shape.SPECS,
     *compare.SPECS,
+    *windows.SPECS,
+    *convolution.SPECS,
+    *pooling.SPECS,
+    *interpolation.SPECS,
+    *normalization.SPECS,
 ]
 DIFFERENTIABLE = [spec for spec in SPECS if spec.order]
 

@@ -110,9 +110,8 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """
     if input.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    _check_types(input)
     samples, channels, *rest = input._array.shape
-    if not input._array.size:
-        return input
     windows = Windows(
         (channels, math.prod(rest)), (size, 1), (1, 1), (size // 2, 0), (1, 1), (channels, math.prod(rest))
     )

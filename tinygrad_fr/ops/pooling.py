@@ -263,13 +263,16 @@ def _mean_pool(axes):
 
 
 def _lp(axes, mean):
+    name = f"lp_pool{axes}d"
+
     def pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        _check_axes(name, input, axes)
         means = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
         elements = math.prod(per_axis("kernel_size", kernel_size, axes))
         return _root(means * elements, norm_type)
 
     meaning = "(sum x^p)^(1/p) of each window; its derivative where that is 0 is 0."
-    return _named(pool, f"lp_pool{axes}d", f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
+    return _named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
 
 
 def _adaptive_mean(axes):
