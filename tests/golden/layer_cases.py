@@ -105,7 +105,7 @@ SIZES = (
     {"scale_factor": 0.6},
     {"scale_factor": 1.7},
 )
-LINEAR = [*SIZES, {"scale_factor": 1.7, "recompute_scale_factor": True}]
+LINEAR = [*SIZES, {"scale_factor": 1.7, "recompute_scale_factor": True}, {"scale_factor": 1.1}]
 INTERPOLATIONS = [
     *[
         ("interpolate", ((1, 2, 6),), o | {"mode": mode})

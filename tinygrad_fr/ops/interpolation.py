@@ -109,7 +109,7 @@ def _weighed(x, weights, dim):
 # The function.
 
 _AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}  # how many axes a mode is for
-_METHODS = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
+_LINEAR = ("linear", "bilinear", "trilinear")
 _AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
@@ -138,20 +138,23 @@ def interpolate(
         )
     if mode == "area":
         return _AREA[axes](input, sizes)
-    single, method = input._array.dtype == np.float32, _METHODS.get(mode, mode)
     for dim, (before, after, factor) in enumerate(zip(old, sizes, factors, strict=True), 2):
-        step = _step(before, after, factor, bool(align_corners), single)
-        reading = Reading(before, after, step, method, bool(align_corners), single)
+        if mode in _LINEAR and before == after:  # as PyTorch, whatever the factor: the places are the elements'
+            factor = None
+        reading = _reading(before, after, factor, mode, bool(align_corners), input._array.dtype == np.float32)
         input = apply(_read_at.op, (input,), {"dim": dim, "reading": reading})
     return input
 
 
-def _step(before, after, factor, align_corners, single):
-    """How many elements lie between two places."""
+def _reading(before, after, factor, mode, align_corners, single):
+    """How an axis of ``before`` elements is read at ``after`` places, by a ``factor`` if one is given."""
     if align_corners:
-        return (before - 1) / (after - 1) if after > 1 else 0.0
-    step = before / after if factor is None else 1 / factor
-    return float(np.float32(step)) if single else step
+        step = (before - 1) / (after - 1) if after > 1 else 0.0
+    else:
+        step = before / after if factor is None else 1 / factor
+        step = float(np.float32(step)) if single else step
+    method = "linear" if mode in _LINEAR else "cubic" if mode == "bicubic" else mode
+    return Reading(before, after, step, method, align_corners, single)
 
 
 def _new_sizes(input, size, scale_factor, recompute_scale_factor):
