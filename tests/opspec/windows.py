@@ -68,7 +68,7 @@ def _folded(x, output_size, kernel_size):
 
 SPECS = [
     OpSpec(
-        "unfold",
+        "unfold windows",
         _columns,
         shapes=images(2),
         params=_unfolding,
@@ -77,7 +77,7 @@ SPECS = [
         methods=(),
     ),
     OpSpec(
-        "fold",
+        "fold windows",
         _folded,
         shapes=lambda max_dims, max_side: st.tuples(st.integers(0, 2), st.just(8), st.just(6)).map(lambda s: (s,)),
         params=lambda draw, shapes: {"output_size": (3, 4), "kernel_size": (2, 2)},

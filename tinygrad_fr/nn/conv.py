@@ -112,7 +112,7 @@ class _Conv(_ConvNd):
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = pad(input, self._around(), self.padding_mode), 0
-        return type(self)._function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return self._function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _around(self) -> tuple[int, ...]:
         """How many elements lie before and after each axis, the last axis first."""
@@ -180,7 +180,7 @@ class _ConvTranspose(_ConvNd):
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """``output_size``, the sizes of the last axes, decides where a stride leaves several sizes open."""
         output_padding = self.output_padding if output_size is None else self._for_size(input, output_size)
-        return type(self)._function(
+        return self._function(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
         )
 

@@ -471,16 +471,18 @@ def _class_weights(weight: Any, rows: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------------------
 # What has files of its own.
 
-from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d  # noqa: E402
-from ..ops.interpolation import interpolate, upsample  # noqa: E402
-from ..ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm  # noqa: E402
-from ..ops.pooling import (  # noqa: E402
+from ..ops.adaptive_pooling import (  # noqa: E402
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
     adaptive_max_pool1d,
     adaptive_max_pool2d,
     adaptive_max_pool3d,
+)
+from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d  # noqa: E402
+from ..ops.interpolation import interpolate, upsample  # noqa: E402
+from ..ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm  # noqa: E402
+from ..ops.pooling import (  # noqa: E402
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,

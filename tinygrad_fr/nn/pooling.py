@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Tensor
-from ..ops import pooling
+from ..ops import adaptive_pooling, pooling
 from ..ops.windows import per_axis
 from .module import Module
 
@@ -32,7 +32,7 @@ class _ExtremePool(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, input: Tensor) -> Any:
-        return type(self)._function(
+        return self._function(
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
 
@@ -56,7 +56,7 @@ class _MaxUnpool(Module):
         self.padding = per_axis("padding", padding, self._axes)
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return type(self)._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+        return self._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -112,7 +112,7 @@ class _AvgPool(Module):
         self.divisor_override = divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
-        return type(self)._function(
+        return self._function(
             input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
             self.divisor_override,
         )  # fmt: skip
@@ -134,7 +134,7 @@ class _LPPool(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, input: Tensor) -> Tensor:
-        return type(self)._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+        return self._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return (
@@ -153,7 +153,7 @@ class _AdaptiveAvgPool(Module):
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:
-        return type(self)._function(input, self.output_size)
+        return self._function(input, self.output_size)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
@@ -170,7 +170,7 @@ class _AdaptiveMaxPool(Module):
         self.return_indices = return_indices
 
     def forward(self, input: Tensor) -> Any:
-        return type(self)._function(input, self.output_size, self.return_indices)
+        return self._function(input, self.output_size, self.return_indices)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
@@ -266,34 +266,34 @@ class LPPool3d(_LPPool):
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """The means of windows that divide the last axis."""
 
-    _function = staticmethod(pooling.adaptive_avg_pool1d)
+    _function = staticmethod(adaptive_pooling.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """The means of windows that divide the last two axes."""
 
-    _function = staticmethod(pooling.adaptive_avg_pool2d)
+    _function = staticmethod(adaptive_pooling.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """The means of windows that divide the last three axes."""
 
-    _function = staticmethod(pooling.adaptive_avg_pool3d)
+    _function = staticmethod(adaptive_pooling.adaptive_avg_pool3d)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """The largest elements of windows that divide the last axis."""
 
-    _function = staticmethod(pooling.adaptive_max_pool1d)
+    _function = staticmethod(adaptive_pooling.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """The largest elements of windows that divide the last two axes."""
 
-    _function = staticmethod(pooling.adaptive_max_pool2d)
+    _function = staticmethod(adaptive_pooling.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """The largest elements of windows that divide the last three axes."""
 
-    _function = staticmethod(pooling.adaptive_max_pool3d)
+    _function = staticmethod(adaptive_pooling.adaptive_max_pool3d)

@@ -62,7 +62,7 @@ class RNNBase(Module):
         self.reset_parameters()
 
     def _check_options(self) -> None:
-        if isinstance(self.dropout, bool) or not 0 <= self.dropout <= 1:
+        if not 0 <= self.dropout <= 1:
             raise ValueError(
                 "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
             )
@@ -80,7 +80,7 @@ class RNNBase(Module):
             raise ValueError("num_layers must be greater than zero")
         if self.proj_size < 0:
             raise ValueError(
-                "proj_size should be a positive integer or zero to disable projections, got: {self.proj_size}"
+                f"proj_size should be a positive integer or zero to disable projections, got: {self.proj_size}"
             )
         if self.proj_size >= self.hidden_size:
             raise ValueError("proj_size has to be smaller than hidden_size")
@@ -303,7 +303,6 @@ class GRU(RNNBase):
 class RNNCellBase(Module):
     """What the cells share: one step.  (N, input_size), of (N, hidden_size) -> the next state; without N too."""
 
-    _mode: str
     bias_ih: Parameter | None
     bias_hh: Parameter | None
 

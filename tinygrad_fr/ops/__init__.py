@@ -6,6 +6,7 @@ Importing a module binds its ops to the Tensor class and enters them into ``name
 from ..autograd.binding import namespace
 from . import (
     activation,
+    adaptive_pooling,
     arithmetic,
     compare,
     convert,
@@ -28,6 +29,7 @@ from . import (
 
 __all__ = [
     "activation",
+    "adaptive_pooling",
     "arithmetic",
     "compare",
     "convert",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd.dispatch import apply, op
-from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .windows import ALL
 
 _CUBIC = -0.75  # the slope of the kernel of Keys (1981) at distance 1, as in PyTorch and OpenCV

@@ -1,10 +1,10 @@
-"""Pooling: the largest, smallest or mean element of each window, of a given size or as many as are asked for."""
+"""Pooling: the largest, smallest or mean element of each window; and the reverse of taking the largest."""
 
 import functools
 import itertools
 import math
 import operator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,48 +12,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
 from .checks import check_values
 from .reduce import _root
-from .windows import ALL, Sizes, Windows, as_batch, like_batch, per_axis, window_sum
-
-
-class Adaptive(NamedTuple):
-    """``counts`` windows that divide each axis of ``sizes`` as evenly as can be; they may overlap by an element."""
-
-    sizes: Sizes
-    counts: Sizes
-
-
-@functools.lru_cache(maxsize=256)
-def _bounds(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of ``count`` windows over an axis starts and ends, for `Adaptive`.  -> (count,), (count,)."""
-    numbers = np.arange(count)
-    return numbers * size // max(count, 1), -(-(numbers + 1) * size // max(count, 1))
-
-
-@functools.lru_cache(maxsize=256)
-def _places(windows: Windows | Adaptive) -> list[np.ndarray]:
-    """For each axis which element each tap of each window sees.  -> (taps, count), all inside the axis.
-
-    A tap that would be outside sees what the nearest one inside sees: the largest element is the same.
-    """
-    if isinstance(windows, Adaptive):
-        return [_adaptive_places(*each) for each in zip(windows.sizes, windows.counts, strict=True)]
-    axes = zip(*windows, strict=True)
-    return [_places_on_axis(*each) for each in axes]
-
-
-def _adaptive_places(size, count):
-    starts, ends = _bounds(size, count)
-    taps = np.arange((ends - starts).max(initial=1))
-    return np.minimum(starts + taps[:, None], ends - 1)
-
-
-def _places_on_axis(size, kernel, stride, before, dilation, count):
-    starts = np.arange(count) * stride - before
-    first = np.maximum(0, -(starts // dilation))
-    last = np.minimum(kernel - 1, (size - 1 - starts) // dilation)
-    taps = np.clip(np.arange(kernel)[:, None], first, np.maximum(first, last))
-    return np.minimum(starts + dilation * taps, size - 1)
-
+from .windows import ALL, Windows, as_batch, like_batch, per_axis, window_sum
 
 # ---------------------------------------------------------------------------------------------------------------
 # The largest element.
@@ -80,7 +39,7 @@ def _largest(x, windows):
     """The largest element in each window, the first of equal ones, and its place in the plane; NaN is the largest."""
     shape = x.shape[:2] + windows.counts
     largest, index = np.full(shape, -np.inf, x.dtype), np.zeros(shape, np.int64)
-    for i, chosen in enumerate(itertools.product(*_places(windows))):  # one tap of each axis
+    for i, chosen in enumerate(itertools.product(*windows.places)):  # one tap of each axis
         part = _at(x, chosen)
         larger = (part > largest) | (part != part) | (i == 0)
         np.copyto(largest, part, where=larger)
@@ -148,49 +107,11 @@ def _in_all_planes(index, sizes):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Sums of the windows that divide an axis.
-
-
-@op
-def _adaptive_sum(x, *, dim, count, out=None):
-    """The sums over ``count`` windows that divide the axis ``dim``."""
-    return _sum_of_ranges(x, *_bounds(x.shape[dim], count), dim)
-
-
-@_adaptive_sum.vjp()
-def _(g, x_shape, dim):
-    return apply(_adaptive_spread.op, (g,), {"dim": dim, "size": x_shape[dim]})
-
-
-@op
-def _adaptive_spread(x, *, dim, size, out=None):
-    """For each of ``size`` elements of the axis ``dim`` the sum over the windows that it is in."""
-    starts, ends = _bounds(size, x.shape[dim])
-    elements = np.arange(size)
-    first, last = np.searchsorted(ends, elements, "right"), np.searchsorted(starts, elements, "right")
-    return _sum_of_ranges(x, first, last, dim)
-
-
-@_adaptive_spread.vjp()
-def _(g, x_shape, dim):
-    return apply(_adaptive_sum.op, (g,), {"dim": dim, "count": x_shape[dim]})
-
-
-def _sum_of_ranges(x, starts, ends, dim):
-    """The sums of x[starts:ends] along ``dim``, of ranges that are not empty."""
-    if not len(starts):
-        return np.zeros((*x.shape[:dim], 0, *x.shape[dim + 1 :]), x.dtype)
-    # reduceat sums from each edge to the next: every other sum is ours. A zero more, and a range may end at the end.
-    more = np.concatenate((x, np.zeros_like(x[(*(ALL,) * dim, slice(1))])), dim)
-    sums = np.add.reduceat(more, np.stack((starts, ends), 1).ravel(), axis=dim, dtype=x.dtype)
-    return np.ascontiguousarray(sums[(*(ALL,) * dim, slice(None, None, 2))])
-
-
-# ---------------------------------------------------------------------------------------------------------------
 # The functions.
 
 
-def _named(function, name, meaning):
+def named(function, name, meaning):
+    """``function`` under ``name``, with its docstring."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = meaning
     return function
@@ -199,13 +120,14 @@ def _named(function, name, meaning):
 def _extreme(axes, name, prefix, sign):
     def pool(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         windows = _windows(name, input, axes, kernel_size, stride, padding, dilation, ceil_mode)
-        return _extreme_of(input, axes, windows, sign, return_indices)
+        return extreme_of(input, axes, windows, sign, return_indices)
 
     meaning = f"The {prefix} element in each window, NaN if there is one; with its place in the plane if asked for."
-    return _named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
+    return named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
 
 
-def _extreme_of(input, axes, windows, sign, return_indices):
+def extreme_of(input, axes, windows, sign, return_indices):
+    """The largest, or by ``sign`` smallest, element in each window, and perhaps its place in the plane."""
     x = as_batch(input if sign > 0 else -input, axes)
     result = apply(_max_pool.op, (x,), {"windows": windows})
     result = like_batch(result if sign > 0 else -result, input, axes)
@@ -257,7 +179,7 @@ def _mean_pool(axes):
         windows = _windows(name, input, axes, kernel_size, stride, padding, 1, ceil_mode)
         return _mean(input, axes, windows, count_include_pad, divisor_override)
 
-    return _named(
+    return named(
         pool, name, "The mean of each window, or its sum over a divisor.  (N, C, *) -> (N, C, *); without N too."
     )
 
@@ -266,39 +188,13 @@ def _lp(axes, mean):
     name = f"lp_pool{axes}d"
 
     def pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-        _check_axes(name, input, axes)
+        check_axes(name, input, axes)
         means = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
         elements = math.prod(per_axis("kernel_size", kernel_size, axes))
         return _root(means * elements, norm_type)
 
     meaning = "(sum x^p)^(1/p) of each window; its derivative where that is 0 is 0."
-    return _named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
-
-
-def _adaptive_mean(axes):
-    name = f"adaptive_avg_pool{axes}d"
-
-    def pool(input, output_size):
-        windows = _dividing(name, input, axes, output_size)
-        result = as_batch(input, axes)
-        for dim, (size, count) in enumerate(zip(windows.sizes, windows.counts, strict=True), 2):
-            starts, ends = _bounds(size, count)
-            lengths = (ends - starts).astype(input._array.dtype).reshape(-1, *(1,) * (axes + 1 - dim))
-            result = apply(_adaptive_sum.op, (result,), {"dim": dim, "count": count}) / constant(lengths)
-        return like_batch(result, input, axes)
-
-    meaning = "The means of as many windows as ``output_size`` says, which divide the axes; None keeps an axis."
-    return _named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
-
-
-def _adaptive_extreme(axes):
-    name = f"adaptive_max_pool{axes}d"
-
-    def pool(input, output_size, return_indices=False):
-        return _extreme_of(input, axes, _dividing(name, input, axes, output_size), 1, return_indices)
-
-    meaning = "The largest elements of as many windows as ``output_size`` says, which divide the axes."
-    return _named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
+    return named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
 
 
 def _unpool(axes):
@@ -317,7 +213,7 @@ def _unpool(axes):
         return like_batch(result, input, axes)
 
     meaning = "Zeros with the elements of ``input`` at the places from which `max_pool` took them."
-    return _named(unpool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
+    return named(unpool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")
 
 
 def _unpooled_sizes(default, stride, output_size):
@@ -343,7 +239,7 @@ def _unpooled_sizes(default, stride, output_size):
 
 def _windows(name, input, axes, kernel_size, stride, padding, dilation, ceil_mode):
     """The windows that the arguments of a pooling mean, checked as PyTorch checks them."""
-    _check_axes(name, input, axes)
+    check_axes(name, input, axes)
     kernel = per_axis("kernel_size", kernel_size, axes)
     stride = kernel if stride is None or stride in ((), []) else per_axis("stride", stride, axes)
     padding, dilation = per_axis("padding", padding, axes), per_axis("dilation", dilation, axes)
@@ -373,22 +269,8 @@ def _count(size, kernel, stride, padding, dilation, ceil_mode):
     return count - 1 if ceil_mode and (count - 1) * stride >= size + padding else count
 
 
-def _dividing(name, input, axes, output_size):
-    """The windows that divide the axes of ``input``."""
-    _check_axes(name, input, axes)
-    sizes = input._array.shape[-axes:]
-    wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * axes
-    if len(wanted) != axes:
-        raise RuntimeError(f"{name}: output_size must have {axes} elements, but got {list(wanted)}")
-    counts = tuple(size if count is None else operator.index(count) for size, count in zip(sizes, wanted, strict=True))
-    if min(counts) < 0:
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {list(counts)}"
-        )
-    return Adaptive(sizes, counts)
-
-
-def _check_axes(name, input, axes):
+def check_axes(name, input, axes):
+    """Raise unless ``input`` is a floating point (N, C, *) or (C, *) with something in each plane."""
     if input.ndim not in (axes + 1, axes + 2):
         raise RuntimeError(
             f"{name}(): Expected {axes + 1}D or {axes + 2}D (batch mode) tensor with optional 0 dim batch size for "
@@ -432,6 +314,4 @@ max_pool1d, max_pool2d, max_pool3d = (_extreme(axes, f"max_pool{axes}d", "larges
 min_pool1d, min_pool2d, min_pool3d = (_extreme(axes, f"min_pool{axes}d", "smallest", -1) for axes in (1, 2, 3))
 avg_pool2d, avg_pool3d = _mean_pool(2), _mean_pool(3)
 lp_pool1d, lp_pool2d, lp_pool3d = map(_lp, (1, 2, 3), (avg_pool1d, avg_pool2d, avg_pool3d))
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_mean, (1, 2, 3))
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_extreme, (1, 2, 3))
 max_unpool1d, max_unpool2d, max_unpool3d = map(_unpool, (1, 2, 3))

@@ -3,6 +3,7 @@
 Convolution, pooling, unfold and fold are made of the functions on arrays in the first half; the second half is ops.
 """
 
+import functools
 import itertools
 import math
 import operator
@@ -35,6 +36,14 @@ class Windows(NamedTuple):
         """How many places, those before the array among them, the windows see."""
         steps = zip(self.counts, self.stride, self.dilation, self.kernel, strict=True)
         return tuple((count - 1) * stride + dilation * (kernel - 1) + 1 for count, stride, dilation, kernel in steps)
+
+    @property
+    def places(self) -> list[np.ndarray]:
+        """For each axis which element each tap of each window sees.  -> (kernel, count), all inside the axis.
+
+        A tap that would be outside sees what the nearest one inside sees: the largest element is the same.
+        """
+        return _places(self)
 
 
 class Chunk(NamedTuple):
@@ -117,6 +126,19 @@ def _overlap(windows: Windows, inside: bool) -> tuple[slice, ...]:
         start = 0 if inside else before
         parts.append(slice(start, start + length))
     return (ALL, ALL, *parts)
+
+
+@functools.lru_cache(maxsize=256)
+def _places(windows: Windows) -> list[np.ndarray]:
+    return [_places_on_axis(*each) for each in zip(*windows, strict=True)]
+
+
+def _places_on_axis(size, kernel, stride, before, dilation, count):
+    starts = np.arange(count) * stride - before
+    first = np.maximum(0, -(starts // dilation))
+    last = np.minimum(kernel - 1, (size - 1 - starts) // dilation)
+    taps = np.clip(np.arange(kernel)[:, None], first, np.maximum(first, last))
+    return np.minimum(starts + dilation * taps, size - 1)
 
 
 # ---------------------------------------------------------------------------------------------------------------
