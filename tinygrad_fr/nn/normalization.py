@@ -94,13 +94,10 @@ class _BatchNorm(_NormWithStatistics):
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_dims(input)
-        by_batch = self.training or self.running_mean is None
-        statistics = (None, None) if self.training and not self.track_running_stats else (
-            self.running_mean, self.running_var
-        )  # fmt: skip
-        return normalization.batch_norm(
-            input, *statistics, self.weight, self.bias, by_batch, self._share_of_this_batch(), self.eps
-        )
+        tracked = self.track_running_stats or not self.training
+        mean, variance = (self.running_mean, self.running_var) if tracked else (None, None)
+        by_batch, share = self.training or self.running_mean is None, self._share_of_this_batch()
+        return normalization.batch_norm(input, mean, variance, self.weight, self.bias, by_batch, share, self.eps)
 
     @no_grad()
     def _share_of_this_batch(self) -> Any:
