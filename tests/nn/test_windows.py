@@ -127,6 +127,24 @@ def test_padding_has_derivatives(kind, padding):
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# Interpolation.
+
+
+@pytest.mark.parametrize("factor", [1.1, 1.7, 2.3, 0.7])
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "linear"])
+def test_the_gradient_of_interpolation_is_that_of_what_was_read(mode, factor):
+    """Also where a factor leaves the size as it is: there PyTorch's gradient of 'nearest' is another."""
+    x = draw(1, 2, 5)
+    assert gradcheck(lambda x: F.interpolate(x, scale_factor=factor, mode=mode), [x])
+
+
+def test_upsample_is_deprecated():
+    x = draw(1, 2, 5)
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert torch.equal(F.upsample(x, 3), F.interpolate(x, 3))
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # What is refused.
 
 REFUSED = {
