@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd.dispatch import apply, op
 from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from .windows import ALL
+from .windows import ALL, at_places
 
 _CUBIC = -0.75  # the slope of the kernel of Keys (1981) at distance 1, as in PyTorch and OpenCV
 
@@ -91,14 +91,21 @@ def _spread_from(x, *, dim, reading, out=None):
     """For each element of the axis the sum over the places that were read from it."""
     result = np.zeros((*x.shape[:dim], reading.size, *x.shape[dim + 1 :]), x.dtype)
     for places, weights in reading.taps:
-        found, starts = np.unique(places, return_index=True)  # places ascend: those of one element are together
-        result[(*(ALL,) * dim, found)] += np.add.reduceat(_weighed(x, weights, dim), starts, axis=dim)
+        weighed = _weighed(x, weights, dim)
+        for some in _rounds(places):
+            result[(*(ALL,) * dim, at_places(places[some]))] += weighed[(*(ALL,) * dim, at_places(some))]
     return result
 
 
 @_spread_from.vjp()
 def _(g, dim, reading):
     return apply(_read_at.op, (g,), {"dim": dim, "reading": reading})
+
+
+def _rounds(places):
+    """The numbers of all ``places``, which ascend, in rounds: those of one round are places of different elements."""
+    before = np.arange(len(places)) - np.searchsorted(places, places)  # how many read from the same element
+    return [np.flatnonzero(before == number) for number in range(before.max() + 1)]
 
 
 def _weighed(x, weights, dim):

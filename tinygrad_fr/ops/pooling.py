@@ -12,7 +12,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
 from .checks import check_values
 from .reduce import _root
-from .windows import ALL, Windows, as_batch, like_batch, per_axis, window_sum
+from .windows import ALL, Windows, as_batch, at_places, like_batch, per_axis, window_sum
 
 # ---------------------------------------------------------------------------------------------------------------
 # The largest element.
@@ -50,17 +50,8 @@ def _largest(x, windows):
 def _at(x, chosen):
     """The elements of x at the positions ``chosen`` along each axis after the first two; a view where they are even."""
     for axis, positions in enumerate(chosen, 2):
-        x = x[(*(ALL,) * axis, _slice_of(positions))]
+        x = x[(*(ALL,) * axis, at_places(positions))]
     return x
-
-
-def _slice_of(positions):
-    """A slice of the same ascending ``positions`` where the steps are equal, else the positions themselves."""
-    if len(positions) < 2:
-        return positions
-    step = positions[1] - positions[0]
-    even = step > 0 and (np.diff(positions) == step).all()
-    return slice(positions[0], positions[-1] + 1, step) if even else positions
 
 
 @op
