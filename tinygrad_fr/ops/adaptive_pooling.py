@@ -8,8 +8,8 @@ import numpy as np
 
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
-from .pooling import check_axes, extreme_of, named
-from .windows import ALL, Sizes, as_batch, like_batch
+from .pooling import check_axes, extreme_of
+from .windows import ALL, Sizes, as_batch, like_batch, named
 
 
 class Adaptive(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels as k
 from ..autograd.dispatch import apply, op
-from .windows import Windows, add_up, as_batch, chunks, like_batch, per_axis, seen
+from .windows import Windows, add_up, as_batch, chunks, like_batch, named, per_axis, seen
 
 
 @op
@@ -134,9 +134,8 @@ def _convolution(axes):
         result = apply(_conv.op, (x, weight), {"windows": windows, "groups": groups})
         return like_batch(_plus(result, bias), input, axes)
 
-    return _described(
-        conv, name, "The products of the kernels with every part of the input: a cross-correlation.", axes
-    )
+    meaning = "The products of the kernels with every part of the input: a cross-correlation."
+    return named(conv, name, f"{meaning}  (N, C, *), (O, C / groups, *kernel) -> (N, O, *); without N too.")
 
 
 def _transposed_convolution(axes):
@@ -164,15 +163,8 @@ def _transposed_convolution(axes):
         result = apply(_conv_input.op, (x, weight), {"windows": windows, "groups": groups})
         return like_batch(_plus(result, bias), input, axes)
 
-    return _described(conv, name, f"The adjoint of `conv{axes}d` by its input, as a layer.", axes)
-
-
-def _described(function, name, meaning, axes):
-    sizes = "DHW"[-axes:] if axes > 1 else "L"
-    before, after = (", ".join(letter + end for letter in sizes) for end in ("in", "out"))
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{meaning}  (N, C, {before}) -> (N, O, {after}); without N too."
-    return function
+    meaning = f"The adjoint of `conv{axes}d` by its input: it makes axes longer."
+    return named(conv, name, f"{meaning}  (N, C, *), (C, O / groups, *kernel) -> (N, O, *); without N too.")
 
 
 def _span(kernel, dilation):

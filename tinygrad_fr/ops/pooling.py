@@ -12,7 +12,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
 from .checks import check_values
 from .reduce import _root
-from .windows import ALL, Windows, as_batch, at_places, like_batch, per_axis, window_sum
+from .windows import ALL, Windows, as_batch, at_places, like_batch, named, per_axis, window_sum
 
 # ---------------------------------------------------------------------------------------------------------------
 # The largest element.
@@ -99,13 +99,6 @@ def _in_all_planes(index, sizes):
 
 # ---------------------------------------------------------------------------------------------------------------
 # The functions.
-
-
-def named(function, name, meaning):
-    """``function`` under ``name``, with its docstring."""
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = meaning
-    return function
 
 
 def _extreme(axes, name, prefix, sign):

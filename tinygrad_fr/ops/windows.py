@@ -151,7 +151,7 @@ def _places_on_axis(size, kernel, stride, before, dilation, count):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Arguments.
+# What the functions on windows share.
 
 
 def per_axis(name: str, value, axes: int) -> Sizes:
@@ -163,6 +163,13 @@ def per_axis(name: str, value, axes: int) -> Sizes:
             f"{name}={list(values)}"
         )
     return values * axes if len(values) == 1 else values
+
+
+def named(function, name: str, meaning: str):
+    """``function`` under ``name``, with its docstring."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = meaning
+    return function
 
 
 def as_batch(input, axes: int):
