@@ -469,3 +469,77 @@ def _class_weights(weight: Any, rows: Any) -> Any:
             f"but got weight tensor of shape: {list(weight.shape)}"
         )
     return weight
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What has files of its own.
+
+from ..ops.adaptive_pooling import (  # noqa: E402
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
+from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d  # noqa: E402
+from ..ops.interpolation import interpolate, upsample  # noqa: E402
+from ..ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm  # noqa: E402
+from ..ops.pooling import (  # noqa: E402
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+    min_pool1d,
+    min_pool2d,
+    min_pool3d,
+)
+from ..ops.windows import fold, unfold  # noqa: E402
+
+__all__ += [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "fold",
+    "group_norm",
+    "instance_norm",
+    "interpolate",
+    "layer_norm",
+    "local_response_norm",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
+    "min_pool1d",
+    "min_pool2d",
+    "min_pool3d",
+    "rms_norm",
+    "unfold",
+    "upsample",
+]
