@@ -282,7 +282,7 @@ def test_second_derivatives_through_in_place_writes():
 def test_an_op_without_slope_cuts_the_gradient_in_place_too():
     x = leaf(1.5, 2.5)
     y = x * 1
-    y.floor_divide_(2)
+    y.div_(2, rounding_mode="floor")
     assert torch.autograd.grad(y.sum(), x)[0].tolist() == [0, 0]
     y = x * 1
     y.round_()

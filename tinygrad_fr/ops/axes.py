@@ -10,14 +10,19 @@ def numpy_names(function):
 
     @functools.wraps(function)
     def call(*args, **named):
-        for theirs, ours in _NUMPY_NAMES.items() if named else ():
-            if theirs in named:
-                if ours in named:
-                    raise TypeError(f"{function.__name__}() got {theirs} and {ours}, which mean the same")
-                named[ours] = named.pop(theirs)
+        if "axis" in named or "keepdims" in named:
+            named = _in_our_names(function.__name__, named)
         return function(*args, **named)
 
     return call
+
+
+def _in_our_names(name, named):
+    """The keyword arguments ``named`` without NumPy's names; TypeError where one is given twice."""
+    for theirs, ours in _NUMPY_NAMES.items():
+        if theirs in named and ours in named:
+            raise TypeError(f"{name}() got {theirs} and {ours}, which mean the same")
+    return {_NUMPY_NAMES.get(each, each): value for each, value in named.items()}
 
 
 def stretch(g, shape, dims, keepdim):
