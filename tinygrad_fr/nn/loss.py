@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..autograd import Tensor
+from ..ops.loss import check_loss_options
 from . import functional as F
 from .module import Module
 
@@ -14,7 +15,7 @@ class _Loss(Module):
 
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"):
         super().__init__()
-        F.check_loss_options(size_average, reduce, reduction, self._reductions)
+        check_loss_options(size_average, reduce, reduction, self._reductions)
         self.reduction = reduction
 
 
