@@ -21,8 +21,18 @@ def test_losses_are_pytorchs(case):
     golden.check(case)
 
 
+@pytest.mark.parametrize("case", golden.RECORDED["functions"], ids=golden.name)
+def test_other_functions_are_pytorchs(case):
+    golden.check(case)
+
+
 @pytest.mark.parametrize("case", golden.RECORDED["activations"], ids=golden.name)
 def test_activations_are_pytorchs(case):
+    golden.check(case)
+
+
+@pytest.mark.parametrize("case", golden.RECORDED["extremes"], ids=golden.name)
+def test_activations_at_infinity_are_pytorchs(case):
     golden.check(case)
 
 

@@ -179,6 +179,13 @@ def test_every_layer_prints_as_pytorchs():
     assert [repr(layer) for layer in printed_layers(nn)] == PRINTED["layers"]
 
 
+def test_every_layer_has_pytorchs_state():
+    states = [
+        [[key, list(tensor.shape)] for key, tensor in layer.state_dict().items()] for layer in printed_layers(nn)
+    ]
+    assert states == PRINTED["states"]
+
+
 X = torch.tensor([[-2.0, -0.5, 0.0], [0.5, 1.5, 7.0]])
 MODULES = [
     (nn.Step(), F.step),

@@ -84,8 +84,9 @@ def check_writable(name: str, target: Tensor) -> None:
         return
     if not view.recorded:
         raise RuntimeError(
-            f"A view was created in no_grad mode and is being modified inplace with grad mode enabled ({name}_). "
-            "Make the view outside no_grad, or write under no_grad."
+            f"A view was created in no_grad mode, or is an input that a Function or a module with backward hooks gave "
+            f"back, and is being modified inplace with grad mode enabled ({name}_). Make the view outside no_grad, or "
+            "clone it, or write under no_grad."
         )
     if view.base._requires_grad and view.base._node is None:
         raise RuntimeError(

@@ -13,6 +13,7 @@ from ..autograd.device import check_device
 from ..autograd.hooks import RemovableHandle, add_hook
 from ..ops.convert import _is_device
 from ..ops.optim import clear_grad
+from .backward_hooks import BackwardCall
 from .parameter import Buffer, Parameter
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
@@ -50,6 +51,7 @@ class Module:
         own["_modules"] = {}
         own["_forward_pre_hooks"] = OrderedDict()  # of (hook, with_kwargs)
         own["_forward_hooks"] = OrderedDict()
+        own["_backward_hooks"] = OrderedDict()  # of (hook, whether it is a pre-hook)
 
     # --- calling -------------------------------------------------------------------------------------------------
 
@@ -59,7 +61,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if self._forward_hooks or self._forward_pre_hooks:
+            if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
@@ -69,11 +71,13 @@ class Module:
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
             args, kwargs = self._after_pre_hook(hook, with_kwargs, args, kwargs)
+        backward = BackwardCall(self, tuple(self._backward_hooks.values())) if self._backward_hooks else None
+        args = args if backward is None else backward.enter(args)
         result = self.forward(*args, **kwargs)
         for hook, with_kwargs in tuple(self._forward_hooks.values()):
             replaced = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
             result = result if replaced is None else replaced
-        return result
+        return result if backward is None else backward.leave(result)
 
     def _after_pre_hook(self, hook, with_kwargs, args, kwargs):
         """The arguments after ``hook`` has seen, and perhaps replaced, them."""
@@ -109,8 +113,23 @@ class Module:
         return _add_module_hook(self._forward_hooks, (hook, with_kwargs), prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` once backward has the gradients of the positional arguments.
+
+        Both are tuples, with None in the place of what is no tensor; a tuple that it returns replaces ``grad_input``.
+        Writing in place into the arguments or results of such a call is refused.
+        """
+        return _add_module_hook(self._backward_hooks, (hook, False), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` once backward has the gradients of the results, before it goes on.
+
+        A tuple that it returns replaces ``grad_output``.
+        """
+        return _add_module_hook(self._backward_hooks, (hook, True), prepend)
+
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         raise NotImplementedError(
-            "register_full_backward_hook is not supported; use Tensor.register_hook on the result"
+            "register_backward_hook is not supported: PyTorch deprecated it; use register_full_backward_hook"
         )
 
     # --- members -------------------------------------------------------------------------------------------------
