@@ -171,7 +171,7 @@ ACTIVATIONS = [
     ("tanh", {}),
     ("softsign", {}),
     ("tanhshrink", {}),
-    ("celu", {"alpha": 0.7}),
+    ("celu", {"alpha": 0.5}),
     ("mish", {}),
     ("gelu", {"approximate": "tanh"}),
     ("hardsigmoid", {}),

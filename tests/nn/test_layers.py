@@ -180,9 +180,7 @@ def test_every_layer_prints_as_pytorchs():
 
 
 def test_every_layer_has_pytorchs_state():
-    states = [
-        [[key, list(tensor.shape)] for key, tensor in layer.state_dict().items()] for layer in printed_layers(nn)
-    ]
+    states = [[[key, list(tensor.shape)] for key, tensor in layer.state_dict().items()] for layer in printed_layers(nn)]
     assert states == PRINTED["states"]
 
 

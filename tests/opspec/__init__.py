@@ -1,15 +1,19 @@
 """The records of all ops, a file a family, as in `tinygrad_fr.ops`."""
 
-from . import compare, indexing, matmul, pointwise, reduce, shape
+from . import compare, distance, embedding, indexing, matmul, piecewise, pointwise, reduce, shape, shuffle
 from .record import Case, OpSpec, as_list, cases
 
 SPECS: list[OpSpec] = [
     *pointwise.SPECS,
+    *piecewise.SPECS,
     *reduce.SPECS,
     *matmul.SPECS,
     *indexing.SPECS,
     *shape.SPECS,
     *compare.SPECS,
+    *distance.SPECS,
+    *embedding.SPECS,
+    *shuffle.SPECS,
 ]
 DIFFERENTIABLE = [spec for spec in SPECS if spec.order]
 
@@ -40,6 +44,7 @@ NOT_COMPUTING = {
         "randn",
         "randn_like",
         "randperm",
+        "rrelu",
     ),
     *("bernoulli_", "normal_", "uniform_"),
 }

@@ -133,9 +133,7 @@ def _replaced(given: Any, before: Gradients, kind: str, name: str) -> Gradients:
         return before
     given = given if isinstance(given, tuple) else (given,)
     if len(given) != len(before):
-        raise RuntimeError(
-            f"{kind} returned an invalid number of {name}, got {len(given)}, but expected {len(before)}"
-        )
+        raise RuntimeError(f"{kind} returned an invalid number of {name}, got {len(given)}, but expected {len(before)}")
     return given
 
 

@@ -6,8 +6,8 @@ Where a derivative is 0 the rules fill in 0, as PyTorch does: a product with an 
 import numpy as np
 
 from ..autograd.binding import public
-from ..autograd.dispatch import op
-from .activation import activated, relu, sigmoid
+from ..autograd.dispatch import binary, op
+from .activation import activated, sigmoid
 from .arithmetic import exp
 from .indexing import where
 from .pointwise import log1pexp
@@ -189,6 +189,22 @@ def softshrink(input, lambd=0.5):
 # --- slopes that are learnt --------------------------------------------------------------------------------------
 
 
+@binary()
+def _prelu(x, weight, *, out=None):
+    """x where it is above 0, else weight * x.  (*), (*) -> (*)."""
+    return _into(out, np.where(x > 0, x, weight * x))
+
+
+@_prelu.vjp("x")
+def _(g, x, weight):
+    return where(x > 0, g, g * weight)
+
+
+@_prelu.vjp("weight")
+def _(g, x):
+    return (g * x).masked_fill(x > 0, 0.0)
+
+
 @public
 def prelu(input, weight):
     """input where it is above 0, else weight * input.  (N, C, *), (C,) or (1,) -> (N, C, *).
@@ -197,7 +213,7 @@ def prelu(input, weight):
     """
     if weight.dtype is not input.dtype:
         raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype.name} and {weight.dtype.name}")
-    return relu(input) + _for_channels(weight, input) * input.clamp(max=0)
+    return _prelu(input, _for_channels(weight, input))
 
 
 def _for_channels(weight, input):
