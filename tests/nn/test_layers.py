@@ -202,7 +202,20 @@ MODULES = [
     (nn.Softsign(), F.softsign),
     (nn.Tanhshrink(), F.tanhshrink),
     (nn.LogSigmoid(), F.logsigmoid),
+    (nn.CELU(0.3), lambda x: F.celu(x, 0.3)),
+    (nn.Mish(), F.mish),
+    (nn.PReLU(), lambda x: F.prelu(x, torch.tensor([0.25]))),
+    (nn.PReLU(3, 0.3), lambda x: F.prelu(x, torch.full((3,), 0.3))),
+    (nn.RReLU(0.1, 0.2).eval(), lambda x: F.leaky_relu(x, 0.15)),
+    (nn.Hardsigmoid(), F.hardsigmoid),
+    (nn.Hardswish(), F.hardswish),
+    (nn.Hardshrink(0.7), lambda x: F.hardshrink(x, 0.7)),
+    (nn.Softshrink(0.7), lambda x: F.softshrink(x, 0.7)),
+    (nn.Threshold(0.2, 3.0), lambda x: F.threshold(x, 0.2, 3.0)),
+    (nn.GLU(0), lambda x: F.glu(x, 0)),
     (nn.Softmax(0), lambda x: F.softmax(x, 0)),
+    (nn.CosineSimilarity(0, 3.0), lambda x: F.cosine_similarity(x, X, 0, 3.0)),
+    (nn.PairwiseDistance(3.0, 0.1, True), lambda x: F.pairwise_distance(x, X, 3.0, 0.1, True)),
     (nn.Softmin(0), lambda x: F.softmin(x, 0)),
     (nn.LogSoftmax(0), lambda x: F.log_softmax(x, 0)),
     (nn.MSELoss(reduction="sum"), lambda x: F.mse_loss(x, X, reduction="sum")),
@@ -212,6 +225,15 @@ MODULES = [
     (nn.KLDivLoss(reduction="batchmean"), lambda x: F.kl_div(x, X, reduction="batchmean")),
     (nn.KLDivLoss(reduction="sum", log_target=True), lambda x: F.kl_div(x, X, reduction="sum", log_target=True)),
     (nn.HingeEmbeddingLoss(0.3), lambda x: F.hinge_embedding_loss(x, X, 0.3)),
+    (nn.SoftMarginLoss(reduction="sum"), lambda x: F.soft_margin_loss(x, X, reduction="sum")),
+    (
+        nn.MultiLabelSoftMarginLoss(X[1], reduction="sum"),
+        lambda x: F.multilabel_soft_margin_loss(x, X, X[1], reduction="sum"),
+    ),
+    (
+        nn.PoissonNLLLoss(False, True, eps=3.0, reduction="sum"),
+        lambda x: F.poisson_nll_loss(x, X, False, True, eps=3.0, reduction="sum"),
+    ),
     (
         nn.BCEWithLogitsLoss(X[1], pos_weight=X[0] + 3),
         lambda x: F.binary_cross_entropy_with_logits(x, X, X[1], pos_weight=X[0] + 3),
@@ -221,7 +243,7 @@ MODULES = [
 
 @pytest.mark.parametrize(("module", "function"), MODULES, ids=lambda each: getattr(each, "_get_name", lambda: "")())
 def test_modules_pass_their_options_to_the_function(module, function):
-    loss = isinstance(module, nn.loss._Loss)
+    loss = isinstance(module, (nn.loss._Loss, nn.CosineSimilarity, nn.PairwiseDistance))
     x = X + 0.7 if loss else X
     result = (
         module(x, X.abs() if isinstance(module, nn.KLDivLoss) and not module.log_target else X) if loss else module(x)
@@ -245,7 +267,70 @@ def test_class_losses_pass_their_options_to_the_function():
     assert cross_entropy.double().weight.dtype is torch.float64
 
 
-@pytest.mark.parametrize("module", [nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.LeakyReLU, nn.ELU, nn.Hardtanh])
+def test_losses_of_pairs_and_triplets_pass_their_options_to_the_function():
+    x, y, z, signs, reduced = X, X + 0.3, X.flip(0), torch.tensor([1, -1]), {"reduction": "sum"}
+    ranking, cosine = nn.MarginRankingLoss(0.3, **reduced), nn.CosineEmbeddingLoss(0.3, **reduced)
+    assert torch.equal(ranking(x, y, z), F.margin_ranking_loss(x, y, z, 0.3, **reduced))
+    assert torch.equal(cosine(x, y, signs), F.cosine_embedding_loss(x, y, signs, 0.3, **reduced))
+    triplet = nn.TripletMarginLoss(3.0, 1.0, 0.1, True, **reduced)
+    assert torch.equal(triplet(x, y, z), F.triplet_margin_loss(x, y, z, 3.0, 1.0, 0.1, True, **reduced))
+    options = {"margin": 3.0, "swap": True, **reduced}
+    by_cosine = nn.TripletMarginWithDistanceLoss(distance_function=F.cosine_similarity, **options)
+    expected = F.triplet_margin_with_distance_loss(x, y, z, distance_function=F.cosine_similarity, **options)
+    assert torch.equal(by_cosine(x, y, z), expected)
+    gaussian = nn.GaussianNLLLoss(full=True, eps=3.0, **reduced)
+    assert torch.equal(gaussian(x, y, z.abs()), F.gaussian_nll_loss(x, y, z.abs(), True, 3.0, **reduced))
+    margin = nn.MultiMarginLoss(2, 0.3, X[1], **reduced)
+    expected = F.multi_margin_loss(x, torch.tensor([1, 2]), 2, 0.3, X[1], **reduced)
+    assert torch.equal(margin(x, torch.tensor([1, 2])), expected)
+    listed = torch.tensor([[1, 0, -1], [2, -1, -1]])
+    assert torch.equal(nn.MultiLabelMarginLoss(**reduced)(x, listed), F.multilabel_margin_loss(x, listed, **reduced))
+
+
+def test_losses_refuse_when_they_are_made():
+    with pytest.raises(ValueError, match="greater than 0, got 0"):
+        nn.TripletMarginLoss(0)
+    with pytest.raises(ValueError, match="greater than 0, got -1"):
+        nn.TripletMarginWithDistanceLoss(margin=-1)
+    with pytest.raises(ValueError, match="only p == 1"):
+        nn.MultiMarginLoss(3)
+    with pytest.raises(ValueError, match="got 2D"):
+        nn.MultiMarginLoss(weight=X)
+    with pytest.raises(NotImplementedError, match="size_average"):
+        nn.SoftMarginLoss(size_average=False)
+    with pytest.warns(FutureWarning, match="Please use NLLLoss"):
+        nn.NLLLoss2d()
+
+
+def test_softmax_over_channels():
+    x = torch.arange(24).double().sin().reshape(1, 2, 3, 4)
+    assert torch.equal(nn.Softmax2d()(x), F.softmax(x, 1))
+    assert torch.equal(nn.Softmax2d()(x[0]), F.softmax(x[0], 0))
+    with pytest.raises(ValueError, match="got 2D"):
+        nn.Softmax2d()(X)
+
+
+def test_bilinear():
+    torch.manual_seed(0)
+    layer = nn.Bilinear(4, 3, 5)
+    for each in (layer.weight, layer.bias):
+        assert each.abs().max().item() <= 0.5
+    x, y = torch.rand(2, 6, 4), torch.rand(2, 6, 3)
+    assert torch.equal(layer(x, y), F.bilinear(x, y, layer.weight, layer.bias))
+    assert nn.Bilinear(4, 3, 5, bias=False)(x, y).shape == (2, 6, 5)
+    with pytest.raises(ValueError, match="in1_features must be > 0"):
+        nn.Bilinear(0, 1, 1)
+
+
+def test_shuffles_are_undone():
+    x = torch.arange(2 * 8 * 6 * 4).reshape(2, 8, 6, 4)
+    assert torch.equal(nn.PixelShuffle(2)(nn.PixelUnshuffle(2)(x)), x)
+    assert torch.equal(nn.ChannelShuffle(4)(nn.ChannelShuffle(2)(x)), x)
+
+
+@pytest.mark.parametrize(
+    "module", [nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.LeakyReLU, nn.ELU, nn.Hardtanh, nn.CELU, nn.Mish]
+)
 def test_activations_in_place(module):
     x = X.clone()
     layer = module(inplace=True)
@@ -260,23 +345,6 @@ def test_step_is_the_perceptrons():
     y.sum().backward()
     assert y.tolist() == [0, 0, 1]
     assert x.grad.tolist() == [0, 0, 0]
-
-
-def test_dropout():
-    torch.manual_seed(0)
-    x = torch.ones(10_000)
-    layer = nn.Dropout(0.3)
-    y = layer(x)
-    assert 0.67 < (y != 0).float().mean().item() < 0.73
-    assert y[y != 0].tolist() == pytest.approx([1 / 0.7] * int((y != 0).sum()))
-    assert not torch.equal(layer(x), y)
-    torch.manual_seed(0)
-    assert torch.equal(layer(x), y)
-    assert layer.eval()(x) is x
-    assert nn.Dropout(1.0)(x).sum().item() == 0
-    assert torch.equal(nn.Dropout(0.0)(x), x)
-    with pytest.raises(ValueError, match="between 0 and 1, but got 2"):
-        nn.Dropout(2)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.function import Function
-from ..autograd.mode import thread
+from ..autograd.mode import tell_read, thread
 from ..ops.creation import full_like
 
 Gradients = tuple[Any, ...]
@@ -61,6 +61,7 @@ class BackwardCall:
 
     def enter(self, args: Gradients) -> Gradients:
         """The arguments that ``forward`` gets."""
+        tell_read(f"a full backward hook of {self.module._get_name()}")  # a captured step would not call it
         self.args = tuple(value.detach() if isinstance(value, Tensor) else None for value in args)
         self.inner = _differentiated(args)
         return _through(self._leave_module, args, self.inner) if self.inner else args
@@ -84,7 +85,6 @@ class BackwardCall:
 
     def _enter_module(self, gradients: Gradients) -> Sequence[Any]:
         """The gradients of the results, on their way into the module."""
-        _tell_recorder()
         found = dict(zip(self.outer, gradients, strict=True))
         grad_output = tuple(found.get(i) for i in range(self.count))
         for hook in self.before:
@@ -114,7 +114,6 @@ class BackwardCall:
         """The gradients of the arguments, on their way out of the module."""
         if self.grad_output is None:  # the results were of a form that hooks are not told of
             return gradients
-        _tell_recorder()
         found = dict(zip(self.inner, gradients, strict=True))
         grad_input = tuple(
             full_like(arg, 0) if arg is not None and found.get(i) is None else found.get(i)
@@ -135,9 +134,3 @@ def _replaced(given: Any, before: Gradients, kind: str, name: str) -> Gradients:
     if len(given) != len(before):
         raise RuntimeError(f"{kind} returned an invalid number of {name}, got {len(given)}, but expected {len(before)}")
     return given
-
-
-def _tell_recorder() -> None:
-    """Functions of the user's see gradients: a captured step would leave them out."""
-    if thread.mode.recorder is not None:
-        thread.mode.recorder.hooked()

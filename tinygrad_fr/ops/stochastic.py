@@ -61,22 +61,17 @@ def _over(input, result, inplace):
 # --- dropout of channels -----------------------------------------------------------------------------------------
 
 
-def _dropout_of_channels(input, p, training, inplace):
-    """As `dropout`, each channel as a whole.  (N, C, *) -> (N, C, *)."""
-    if input.ndim < 2:
+def _dropout_of_channels(input, p, training, inplace, leading=2):
+    """As `dropout`, what shares its place on the ``leading`` axes as a whole."""
+    if input.ndim < leading:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     if not training:
         return input
-    return _over(input, input * dropout(_one_for_each_channel(input), p), inplace)
+    return _over(input, input * dropout(_one_for_each_channel(input, leading), p), inplace)
 
 
-def _one_for_each_channel(input):
-    return ones(input._array.shape[:2] + (1,) * (input.ndim - 2), dtype=input.dtype)
-
-
-def _one_more_axis(input, function, batched):
-    """``function`` of an input that may lack the axis of the batch."""
-    return function(input) if batched else function(input.unsqueeze(0)).squeeze(0)
+def _one_for_each_channel(input, leading=2):
+    return ones(input._array.shape[:leading] + (1,) * (input.ndim - leading), dtype=input.dtype)
 
 
 def dropout1d(input, p=0.5, training=True, inplace=False):
@@ -84,8 +79,7 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
     check_probability(p)
     if input.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input.")
-    result = _one_more_axis(input, lambda x: _dropout_of_channels(x, p, training, False), input.ndim == 3)
-    return _over(input, result, inplace and training)
+    return _dropout_of_channels(input, p, training, inplace, 2 if input.ndim == 3 else 1)
 
 
 def dropout2d(input, p=0.5, training=True, inplace=False):
@@ -107,8 +101,7 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     check_probability(p)
     if input.ndim not in (4, 5):
         _warn_of_axes("dropout3d", input.ndim)
-    result = _one_more_axis(input, lambda x: _dropout_of_channels(x, p, training, False), input.ndim == 5)
-    return _over(input, result, inplace and training)
+    return _dropout_of_channels(input, p, training, inplace, 2 if input.ndim == 5 else 1)
 
 
 def _warn_of_axes(name, ndim):
