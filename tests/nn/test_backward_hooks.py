@@ -142,9 +142,44 @@ def test_gradients_through_hooks_are_differentiable():
 def test_compiled_models_with_hooks_run_eagerly():
     layer, told = watched(nn.Tanh())
     compiled = torch.compile(layer)
-    with pytest.warns(UserWarning, match="runs without compilation .* a full backward hook of Tanh"):
-        for _ in range(5):
+
+    def train(calls):
+        for _ in range(calls):
             x = torch.zeros(1, requires_grad=True)
             compiled(x).backward()
             assert x.grad.item() == 1
+
+    with pytest.warns(UserWarning, match=r"runs without compilation .* a full backward hook of Tanh"):
+        train(5)
     assert len(told) == 10
+
+
+@pytest.mark.filterwarnings("ignore:.*runs without compilation")
+@pytest.mark.parametrize("whole_step", [True, False])
+def test_hooks_that_come_after_compiling_are_called(whole_step):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Sequential(nn.Tanh())
+
+        def forward(self, x):
+            return self.inner(x)
+
+    model = Model()
+    x = torch.zeros(1, requires_grad=True)
+
+    def step(x):
+        (g,) = torch.autograd.grad(model(x), x)
+        return g
+
+    compiled = torch.compile(step if whole_step else model)
+
+    def gradient():
+        return (compiled(x) if whole_step else torch.autograd.grad(compiled(x), x)[0]).item()
+
+    assert [gradient() for _ in range(5)] == [1] * 5
+    for watching in (model, model.inner, model.inner[0]):
+        handle = watching.register_full_backward_hook(lambda m, inner, outer: (inner[0] * 3,))
+        assert gradient() == 3
+        handle.remove()
+        assert gradient() == 1

@@ -42,6 +42,9 @@ def test_sequential_is_indexed_like_a_list():
     assert isinstance(model.pop(-1), nn.Tanh)
     assert len(nn.Sequential(a) + nn.Sequential(c)) == 2
     assert list(nn.Sequential(a) * 2) == [a, a]
+    twice = nn.Sequential(a, b)
+    twice *= 2
+    assert list(twice) == [a, b, a, b]
     x = torch.ones(3, 1)
     assert torch.equal(nn.Sequential(a, b, c)(x), c(b(a(x))))
     assert nn.Sequential()(x) is x
@@ -95,11 +98,39 @@ def test_parameter_list_and_dict():
     assert weights[0].tolist() == [0, 0]
     assert len(weights[1:]) == 2
     assert "(1): Parameter containing: [tinygrad_fr.float32 of size 2x2]" in repr(weights)
+    weights += [torch.zeros(4), 3]
+    assert len(weights) == 5
+    assert weights[4] == 3
+    assert "\n    (4): Object of type: int\n)" in repr(weights)
     named = nn.ParameterDict({"a": torch.ones(2)})
+    assert repr(named) == "ParameterDict(  (a): Parameter containing: [tinygrad_fr.float32 of size 2])"
     named["b"] = torch.zeros(1)
     assert list(named.state_dict()) == ["a", "b"]
+    assert list(reversed(named)) == ["b", "a"]
     assert named.get("c") is None
+    assert named.get("c", 3) == 3
+    assert named.setdefault("c", torch.ones(3)) is named["c"]
+    assert named.setdefault("c", 5) is named["c"]
+    assert list(named.copy()) == list(named.keys()) == ["a", "b", "c"]
+    assert named.popitem()[0] == "c"
     assert named.pop("a").tolist() == [1, 1]
+    assert [name for name, _ in named.items()] == ["b"]
+    assert named.values()[0] is named["b"]
+    assert list(named.fromkeys(["x", "y"], torch.ones(1)).state_dict()) == ["x", "y"]
+    other = nn.ParameterDict([("z", torch.ones(1))])
+    assert list(named | other) == ["b", "z"]
+    assert list({"z": torch.ones(1)} | named) == ["z", "b"]
+    named |= other
+    named["note"] = "no tensor"
+    assert list(named) == ["b", "z", "note"]
+    assert list(named.state_dict()) == ["b", "z"]
+    named.clear()
+    assert len(named) == len(list(named.parameters())) == 0
+    assert "b" not in named
+    with pytest.raises(KeyError, match="is empty"):
+        named.popitem()
+    with pytest.raises(KeyError, match="update"):
+        named["update"] = 3
 
 
 CONTAINER_ERRORS = {
@@ -392,6 +423,16 @@ def test_fixed_fills():
     assert init.eye_(weight).tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
+@pytest.mark.parametrize("kernel", [(3,), (3, 4), (1, 2, 3)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_dirac(kernel, groups):
+    weight = init.dirac_(torch.empty(4, 3, *kernel), groups).numpy()
+    centre = tuple(size // 2 for size in kernel)
+    expected = np.concatenate([np.eye(4 // groups, 3)] * groups)
+    np.testing.assert_array_equal(weight[(..., *centre)], expected)
+    assert weight.sum() == expected.sum()
+
+
 @given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1.0, 2.0]))
 def test_orthogonal(rows, columns, gain):
     w = init.orthogonal_(torch.empty(rows, columns).double(), gain).numpy()
@@ -422,6 +463,8 @@ INIT_ERRORS = {
     "gain": (ValueError, "Unsupported nonlinearity x", lambda: init.calculate_gain("x")),
     "slope": (ValueError, "negative_slope a not a valid number", lambda: init.calculate_gain("leaky_relu", "a")),
     "eye": (ValueError, "Only tensors with 2 dimensions", lambda: init.eye_(torch.zeros(3))),
+    "dirac": (ValueError, "3, 4, or 5 dimensions", lambda: init.dirac_(torch.zeros(3, 3))),
+    "dirac groups": (ValueError, "divisible by groups", lambda: init.dirac_(torch.zeros(3, 3, 3), 2)),
     "sparse": (ValueError, "Only tensors with 2 dimensions", lambda: init.sparse_(torch.zeros(3), 0.1)),
     "orthogonal": (ValueError, "2 or more dimensions", lambda: init.orthogonal_(torch.zeros(3))),
 }

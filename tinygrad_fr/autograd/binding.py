@@ -40,8 +40,15 @@ def public(
 
 
 def _in_place_form(function: Any) -> Callable[..., Any]:
-    def in_place(self, *others):
-        return write(function.op, self, others, {})
+    if len(function.op.inputs) == 1:
+
+        def in_place(self):
+            return write(function.op, self, (), {})
+
+    else:
+
+        def in_place(self, other):
+            return write(function.op, self, (other,), {})
 
     in_place.__name__ = in_place.__qualname__ = f"{function.op.name}_"
     in_place.__doc__ = f"`{function.op.name}`, written into the tensor itself."

@@ -262,8 +262,19 @@ class RReLU(_MayBeInPlace):
 class Hardtanh(_MayBeInPlace):
     """input limited to min_val ... max_val."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: Any = None,
+        max_value: Any = None,
+    ):
         super().__init__(inplace)
+        if min_value is not None or max_value is not None:
+            raise NotImplementedError(
+                "Hardtanh: min_value and max_value are not supported: PyTorch deprecated them; use min_val and max_val"
+            )
         if max_val <= min_val:
             raise ValueError(f"max_val must be larger than min_val, got {max_val} and {min_val}")
         self.min_val = min_val

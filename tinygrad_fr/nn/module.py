@@ -4,8 +4,8 @@ What is assigned to a module's attributes is kept in three dictionaries: Paramet
 the state but not trained) and submodules. Everything else here walks through them.
 """
 
-from collections import OrderedDict, namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..autograd import Tensor, dtypes, no_grad
@@ -15,22 +15,12 @@ from ..ops.convert import _is_device
 from ..ops.optim import clear_grad
 from .backward_hooks import BackwardCall
 from .parameter import Buffer, Parameter
+from .state_dict import HasState
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
 
 
-class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
-    """What `Module.load_state_dict` returns: the names that only one side had."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
-
-    __str__ = __repr__
-
-
-class Module:
+class Module(HasState):
     """The base of every layer and every model.
 
     A subclass calls ``super().__init__()`` before it assigns its parameters and submodules, and computes in
@@ -52,6 +42,7 @@ class Module:
         own["_forward_pre_hooks"] = OrderedDict()  # of (hook, with_kwargs)
         own["_forward_hooks"] = OrderedDict()
         own["_backward_hooks"] = OrderedDict()  # of (hook, whether it is a pre-hook)
+        own["_state_hooks"] = {}
 
     # --- calling -------------------------------------------------------------------------------------------------
 
@@ -247,9 +238,9 @@ class Module:
             if child is not None:
                 yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
 
-    def modules(self) -> Iterator["Module"]:
-        """The module itself and all below it, each once."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
+        """The module itself and all below it, each once unless ``remove_duplicate`` is False."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
@@ -308,6 +299,18 @@ class Module:
             if not isinstance(module, Module):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
+
+    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
+        """Put ``module`` at the path ``target``; with ``strict`` only in the place of one that is there."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f'"module" is not an nn.Module, found {type(module)}')
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict or hasattr(parent, name):
+            self.get_submodule(target)
+        setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at the path ``target``, such as 'layers.0.weight'."""
@@ -386,6 +389,31 @@ class Module:
         """All floating point parameters and buffers as float64; returns the module."""
         return self.to(dtypes.float64)
 
+    def half(self):
+        """Raises: there is no float16 here."""
+        raise NotImplementedError("half: float16 is not supported; the floating point types are float32 and float64")
+
+    def bfloat16(self):
+        """Raises: there is no bfloat16 here."""
+        raise NotImplementedError("bfloat16 is not supported; the floating point types are float32 and float64")
+
+    def type(self, dst_type: Any):
+        """All parameters and buffers, also those of integers, as ``dst_type``; returns the module."""
+        return self._apply(lambda tensor: tensor.to(dtypes.as_dtype(dst_type)))
+
+    def to_empty(self, *, device: Any, recurse: bool = True):
+        """Put memory without values in the place of all parameters and buffers; returns the module."""
+        check_device(device)
+        return self._apply(lambda tensor: tensor.new_empty(tensor.shape), recurse)
+
+    def share_memory(self):
+        """Raises: memory is not shared with other processes here."""
+        raise NotImplementedError("share_memory is not supported: memory is not shared with other processes")
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Raises: compiling makes another module here."""
+        raise NotImplementedError("Module.compile is not supported; use tinygrad_fr.compile(module)")
+
     def cpu(self):
         """The module itself: everything is on the CPU."""
         return self
@@ -395,9 +423,9 @@ class Module:
         check_device("cuda" if device is None else device)
 
     @no_grad()
-    def _apply(self, fn: Callable[[Tensor], Tensor]):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True):
         """Put ``fn(tensor)`` in the place of the values of all parameters, their gradients and the buffers."""
-        for module in self.modules():
+        for module in self.modules() if recurse else (self,):
             for parameter in module._parameters.values():
                 if parameter is not None:
                     parameter.data = fn(parameter)
@@ -407,106 +435,6 @@ class Module:
                 if buffer is not None:
                     module._buffers[name] = fn(buffer)
         return self
-
-    # --- saving and loading --------------------------------------------------------------------------------------
-
-    def state_dict(
-        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
-        """An OrderedDict of path -> tensor: the parameters and persistent buffers of the module and all below.
-
-        The tensors share memory with the module's, outside the graph unless ``keep_vars``.
-        """
-        state = OrderedDict() if destination is None else destination
-        self._save_to_state_dict(state, prefix, keep_vars)
-        for name, child in self._modules.items():
-            if child is not None:
-                child.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return state
-
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        """Enter what the module itself, without those below, has into ``destination``."""
-        for name, tensor in self._own_state():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
-        if type(self).get_extra_state is not Module.get_extra_state:
-            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
-
-    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self._parameters.items():
-            if parameter is not None:
-                yield name, parameter
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                yield name, buffer
-
-    def get_extra_state(self) -> Any:
-        """What a subclass wants in the ``state_dict`` beside its tensors."""
-        raise RuntimeError("a module that is given extra state must define get_extra_state() and set_extra_state()")
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take back what `get_extra_state` gave."""
-        raise RuntimeError("a module that is given extra state must define get_extra_state() and set_extra_state()")
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False):
-        """Copy the values of ``state_dict`` into the parameters and buffers; returns (missing_keys, unexpected_keys).
-
-        RuntimeError names every size that differs and, if ``strict``, every key that only one side has. With
-        ``assign`` the tensors of ``state_dict`` take the place of the module's, whose dtype they need not have.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        missing: list[str] = []
-        errors: list[str] = []
-        known: set[str] = set()
-        for path, module in self.named_modules(remove_duplicate=False):
-            prefix = path and f"{path}."
-            known.update(module._load_from_state_dict(state_dict, prefix, assign, missing, errors))
-        unexpected = [key for key in state_dict if key not in known]
-        if strict:
-            errors = [*_key_errors("Missing", missing), *_key_errors("Unexpected", unexpected), *errors]
-        if errors:
-            raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
-            )
-        return _IncompatibleKeys(missing, unexpected)
-
-    def _load_from_state_dict(self, state_dict, prefix: str, assign: bool, missing: list[str], errors: list[str]):
-        """Load what the module itself, without those below, has; note what went wrong; give the keys it knows."""
-        known = []
-        for name, tensor in self._own_state():
-            key = prefix + name
-            known.append(key)
-            if key not in state_dict:
-                missing.append(key)
-            else:
-                error = self._load_tensor(name, tensor, state_dict[key], key, assign)
-                errors.extend([] if error is None else [error])
-        if type(self).set_extra_state is not Module.set_extra_state:
-            key = prefix + _EXTRA_STATE
-            known.append(key)
-            if key in state_dict:
-                self.set_extra_state(state_dict[key])
-            else:
-                missing.append(key)
-        return known
-
-    def _load_tensor(self, name: str, tensor: Tensor, value: Any, key: str, assign: bool) -> str | None:
-        """Load one value; the words for what is wrong with it, if anything is."""
-        if not isinstance(value, Tensor):
-            return f'While copying the parameter named "{key}", expected a Tensor but received {type(value)}'
-        if value._array.shape != tensor._array.shape:
-            return (
-                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-                f"the shape in current model is {tensor.shape}."
-            )
-        if not assign:
-            with no_grad():
-                tensor.copy_(value)
-        elif isinstance(tensor, Parameter) and not isinstance(value, Parameter):
-            self._parameters[name] = Parameter(value, requires_grad=tensor.requires_grad)
-        else:
-            setattr(self, name, value)
-        return None
 
     # --- printing ------------------------------------------------------------------------------------------------
 
@@ -532,7 +460,6 @@ _REPLACEMENTS = (
     ("_modules", (), ("child module", "nn.Module or None")),
     ("_buffers", Tensor, ("buffer", "nn.Buffer, Tensor or None")),
 )
-_EXTRA_STATE = "_extra_state"
 
 
 def in_parentheses(name: str, lines: Iterable[str]) -> str:
@@ -559,11 +486,6 @@ def _attribute(module: Module, name: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         raise AttributeError(f"{module._get_name()} has no attribute `{name}`") from None
-
-
-def _key_errors(what: str, keys: list[str]) -> list[str]:
-    quoted = ", ".join(f'"{key}"' for key in keys)
-    return [f"{what} key(s) in state_dict: {quoted}. "] if keys else []
 
 
 def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: Any, prepend: bool) -> RemovableHandle:

@@ -99,19 +99,19 @@ def _named(index, *, rows, out=None):
     return np.bincount(index.ravel(), minlength=rows).reshape(rows, 1) > 0
 
 
-def one_hot(tensor, num_classes=-1):
+def one_hot(input, num_classes=-1):
     """1 at the class that each integer names, else 0.  (*) -> (*, num_classes) int64; -1: the largest class + 1."""
-    classes = tensor._array
+    classes = input._array
     if classes.dtype != np.int64:
         raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype.name}; use .long()"
+            f"one_hot is only applicable to index tensor of type LongTensor, got {input.dtype.name}; use .long()"
         )
     if num_classes < 1:
         if num_classes != -1:
             raise RuntimeError(f"num_classes should be positive, got {num_classes}")
         if classes.size == 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        num_classes = int(tensor.max()) + 1
+        num_classes = int(input.max()) + 1
 
     def check(values):
         if values.size and values.min() < 0:
@@ -121,5 +121,5 @@ def one_hot(tensor, num_classes=-1):
                 f"Class values must be smaller than num_classes, got {values.max()} for {num_classes} classes"
             )
 
-    check_values(tensor, check)
-    return (tensor.unsqueeze(-1) == arange(num_classes)).long()
+    check_values(input, check)
+    return (input.unsqueeze(-1) == arange(num_classes)).long()

@@ -87,25 +87,37 @@ def _product(tensor):
     return "x".join(map(str, tensor.shape))
 
 
-def _product_of_dims(name, first, second, example):
+@public
+def mm(input, mat2):
+    """The matrix product of two 2-D tensors.  (M, K), (K, N) -> (M, N)."""
+    return _product_of_dims("mm", input, mat2, 2, 2)
+
+
+@public
+def mv(input, vec):
+    """The matrix product of a 2-D and a 1-D tensor.  (M, K), (K,) -> (M,)."""
+    return _product_of_dims("mv", input, vec, 2, 1)
+
+
+@public
+def bmm(input, mat2):
+    """The matrix product of two 3-D tensors.  (B, M, K), (B, K, N) -> (B, M, N)."""
+    return _product_of_dims("bmm", input, mat2, 3, 3)
+
+
+@public
+def dot(input, tensor):
+    """The product of two 1-D tensors.  (K,), (K,) -> ()."""
+    return _product_of_dims("dot", input, tensor, 1, 1)
+
+
+def _product_of_dims(name, input, other, first, second):
     """`matmul` for fixed numbers of axes."""
-
-    def product(input, other):
-        if (input.ndim, other.ndim) != (first, second):
-            raise RuntimeError(
-                f"{name}: expected a {first}-D and a {second}-D tensor, got {list(input.shape)} and {list(other.shape)}"
-            )
-        return matmul(input, other)
-
-    product.__name__ = product.__qualname__ = name
-    product.__doc__ = f"The matrix product of a {first}-D and a {second}-D tensor.  {example}."
-    return public(product)
-
-
-mm = _product_of_dims("mm", 2, 2, "(M, K), (K, N) -> (M, N)")
-mv = _product_of_dims("mv", 2, 1, "(M, K), (K,) -> (M,)")
-bmm = _product_of_dims("bmm", 3, 3, "(B, M, K), (B, K, N) -> (B, M, N)")
-dot = _product_of_dims("dot", 1, 1, "(K,), (K,) -> ()")
+    if (input.ndim, other.ndim) != (first, second):
+        raise RuntimeError(
+            f"{name}: expected a {first}-D and a {second}-D tensor, got {list(input.shape)} and {list(other.shape)}"
+        )
+    return matmul(input, other)
 
 
 @public

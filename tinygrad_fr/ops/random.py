@@ -192,9 +192,9 @@ _normal_into = _fills("normal", ("mean", "std"))
 
 
 @public(function_name=None)
-def uniform_(self, a=0.0, b=1.0, *, generator=None):
-    """Overwrite the tensor with uniform draws in [a, b)."""
-    return write(_uniform_into.op, self, (_state(generator),), {"first": float(a), "second": float(b)})
+def uniform_(self, from_=0.0, to=1.0, *, generator=None):
+    """Overwrite the tensor with uniform draws in [from_, to)."""
+    return write(_uniform_into.op, self, (_state(generator),), {"first": float(from_), "second": float(to)})
 
 
 @public(function_name=None)
