@@ -40,16 +40,13 @@ def public(
 
 
 def _in_place_form(function: Any) -> Callable[..., Any]:
-    if len(function.op.inputs) == 1:
+    def of_one(self):
+        return write(function.op, self, (), {})
 
-        def in_place(self):
-            return write(function.op, self, (), {})
+    def of_two(self, other):
+        return write(function.op, self, (other,), {})
 
-    else:
-
-        def in_place(self, other):
-            return write(function.op, self, (other,), {})
-
+    in_place = of_one if len(function.op.inputs) == 1 else of_two
     in_place.__name__ = in_place.__qualname__ = f"{function.op.name}_"
     in_place.__doc__ = f"`{function.op.name}`, written into the tensor itself."
     return in_place

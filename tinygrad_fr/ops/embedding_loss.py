@@ -13,7 +13,7 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
     return reduced(similar + different, reduction)
 
 
-def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
+def margin_ranking_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
     """max(0, margin - target (input1 - input2)): input1 ranks higher where the target is 1, lower where it is -1.
 
     (*), (*), (*) -> () or (*).
@@ -27,7 +27,7 @@ def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, red
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
-def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
+def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1, with the cosine of input1 and input2.
 
     (N, D), (N, D), (N,) -> () or (N,);  (D,), (D,), () -> ().
@@ -59,7 +59,7 @@ def triplet_margin_loss(
     positive,
     negative,
     margin=1.0,
-    p=2,
+    p=2.0,
     eps=1e-6,
     swap=False,
     size_average=None,
