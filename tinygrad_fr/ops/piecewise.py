@@ -5,6 +5,7 @@ Where a derivative is 0 the rules fill in 0, as PyTorch does: a product with an 
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import binary, op
 from .activation import activated, sigmoid
@@ -30,17 +31,22 @@ def _refuse_integers(name, x):
 # --- exponentials below 0 ----------------------------------------------------------------------------------------
 
 
-@op
+@op(launches=True)
 def _elu(x, *, alpha, scale, rate, out=None):
     """scale x where x > 0, else scale alpha (exp(rate x) - 1)."""
     _refuse_integers("elu", x)
-    return _into(out, np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * rate) * (scale * alpha)))
+    return k.activation.elu(x, alpha, scale, rate, out=out)
 
 
 @_elu.vjp()
 def _(g, x, alpha, scale, rate):
     below = g * (exp(x.clamp(max=0) * rate) * (scale * alpha * rate))
     return where(x <= 0, below, g * scale)
+
+
+@_elu.backward
+def _(g, x, alpha, scale, rate, out=None):
+    return k.activation.elu_backward(g, x, alpha, scale, rate, out=out)
 
 
 def elu(input, alpha=1.0, inplace=False):
@@ -231,7 +237,7 @@ def _for_channels(weight, input):
     return weight.reshape((channels,) + (1,) * (input.ndim - 2))
 
 
-# --- smooth ones, composed ---------------------------------------------------------------------------------------
+# --- smooth ones -------------------------------------------------------------------------------------------------
 
 
 def logsigmoid(input):
@@ -249,11 +255,26 @@ def tanhshrink(input):
     return input - input.tanh()
 
 
+@op(kind="float", launches=True)
+def _mish(x, *, out=None):
+    """x tanh(log(1 + exp(x)))."""
+    return k.activation.mish(x, out=out)
+
+
+@_mish.vjp()
+def _(g, x):
+    t = log1pexp(x).tanh()
+    return g * (t + x * ((1 - t * t) * sigmoid(x)))
+
+
+@_mish.backward(scalar="elementwise.mish_backward({g}, {x})")
+def _(g, x, out=None):
+    return k.activation.mish_backward(g, x, out=out)
+
+
 def mish(input, inplace=False):
     """input * tanh(log(1 + exp(input))).  (*) -> (*).  Source: Misra, 2019."""
-    if inplace:
-        return input.copy_(mish(input.clone()))  # of a copy, which backward finds unchanged
-    return input * log1pexp(input).tanh()
+    return activated(_mish, input, inplace)
 
 
 def glu(input, dim=-1):
