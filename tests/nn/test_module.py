@@ -359,7 +359,7 @@ def test_conversions_that_reach_everything_or_are_not_supported():
     assert net.float().to_empty(device="cpu") is net
     assert all(a is b for a, b in zip(parameters, net.parameters(), strict=True))
     assert net.first.weight.shape == (3, 2)
-    for name in ("half", "bfloat16", "share_memory", "compile"):
+    for name in ("half", "bfloat16", "share_memory"):
         with pytest.raises(NotImplementedError, match=name):
             getattr(net, name)()
     with pytest.raises(RuntimeError, match="cuda"):

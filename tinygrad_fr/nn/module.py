@@ -410,10 +410,6 @@ class Module(HasState):
         """Raises: memory is not shared with other processes here."""
         raise NotImplementedError("share_memory is not supported: memory is not shared with other processes")
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Raises: compiling makes another module here."""
-        raise NotImplementedError("Module.compile is not supported; use tinygrad_fr.compile(module)")
-
     def cpu(self):
         """The module itself: everything is on the CPU."""
         return self
