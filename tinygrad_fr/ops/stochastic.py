@@ -118,8 +118,9 @@ _SELU_AT_MINUS_INFINITY = -1.7580993408473766  # what is dropped has this value:
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
-    """In training, each element with probability p what SELU gives for -infinity, and all scaled and moved so that mean
-    0 and variance 1 stay.  (*) -> (*).  Source: Klambauer et al., 2017.
+    """In training, each element with probability p what SELU gives for -infinity.  (*) -> (*).
+
+    All are then scaled and moved so that mean 0 and variance 1 stay. Source: Klambauer et al., 2017.
     """
     check_probability(p)
     if not training or p == 0:
