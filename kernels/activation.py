@@ -104,6 +104,9 @@ _step = _loop("elementwise.step", least=LIGHT)
 _relu, _relu_backward = _loop("elementwise.relu", least=LIGHT), _loop("elementwise.relu_backward", _YG, least=LIGHT)
 _leaky_relu = _loop("elementwise.leaky_relu", parameters=("slope",), least=LIGHT)
 _leaky_relu_backward = _loop("elementwise.leaky_relu_backward", _XG, ("slope",), least=LIGHT)
+_elu = _loop("elementwise.elu", parameters=("alpha", "scale", "rate"))
+_elu_backward = _loop("elementwise.elu_backward", _XG, ("alpha", "scale", "rate"))
+_mish, _mish_backward = _loop("elementwise.mish"), _loop("elementwise.mish_backward", _XG)
 _silu, _silu_backward = _loop("elementwise.silu"), _loop("elementwise.silu_backward", _XG)
 _gelu, _gelu_backward = _loop("elementwise.gelu"), _loop("elementwise.gelu_backward", _XG)
 _gelu_tanh, _gelu_tanh_backward = _loop("elementwise.gelu_tanh"), _loop("elementwise.gelu_tanh_backward", _XG)
@@ -172,6 +175,26 @@ def leaky_relu(x, slope=0.01, *, out=None):
 def leaky_relu_backward(g, x, slope=0.01, *, out=None):
     """The gradient of leaky_relu: g where x > 0, else slope * g. g, x: (*) -> (*)."""
     return map_two(_leaky_relu_backward, g, x, ("g", "x"), out, (slope,))
+
+
+def elu(x, alpha=1.0, scale=1.0, rate=1.0, *, out=None):
+    """scale x where x > 0, else scale alpha (exp(rate x) - 1). x: (*) -> (*)."""
+    return map_one(_elu, x, out, (alpha, scale, rate))
+
+
+def elu_backward(g, x, alpha=1.0, scale=1.0, rate=1.0, *, out=None):
+    """The gradient of elu, g scale alpha rate exp(rate x) where x <= 0, else g scale. g, x: (*) -> (*)."""
+    return map_two(_elu_backward, g, x, ("g", "x"), out, (alpha, scale, rate))
+
+
+def mish(x, *, out=None):
+    """x tanh(log(1 + exp(x))). x: (*) -> (*)."""
+    return map_one(_mish, x, out)
+
+
+def mish_backward(g, x, *, out=None):
+    """The gradient of mish, g (t + x (1 - t^2) sigmoid(x)) with t = tanh(log(1 + exp(x))). g, x: (*) -> (*)."""
+    return map_two(_mish_backward, g, x, ("g", "x"), out)
 
 
 def sigmoid(x, *, out=None):

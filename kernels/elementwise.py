@@ -8,6 +8,8 @@ import math
 
 from .vecmath import (
     exactly,
+    exp,
+    expm1,
     fma,
     like,
     log1pexp_nearly,
@@ -19,6 +21,7 @@ from .vecmath import (
 
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
+_MISH_IS_LINEAR = 20.0  # beyond, mish(x) = x to the last digit of float64
 
 
 @exactly
@@ -56,6 +59,39 @@ def leaky_relu(x, slope):
 def leaky_relu_backward(g, x, slope):
     """g where x > 0, else slope * g."""
     return g if x > like(0.0, x) else like(slope, g) * g
+
+
+@exactly
+def elu(x, alpha, scale, rate):
+    """scale x where x > 0, else scale alpha (exp(rate x) - 1)."""
+    below = like(scale, x) * like(alpha, x) * expm1(like(rate, x) * x)
+    return like(scale, x) * x if x > like(0.0, x) else below
+
+
+@exactly
+def elu_backward(g, x, alpha, scale, rate):
+    """g scale alpha rate exp(rate x) where x <= 0, else g scale."""
+    below = like(scale, x) * like(alpha, x) * like(rate, x) * exp(like(rate, x) * x)
+    return g * (below if x <= like(0.0, x) else like(scale, x))
+
+
+@exactly
+def mish(x):
+    """x tanh(log(1 + e)) = x n / (n + 2), with e = exp(x) and n = e (e + 2)."""
+    e = exp(x)
+    n = e * (e + like(2.0, x))
+    return x if x > like(_MISH_IS_LINEAR, x) else x * (n / (n + like(2.0, x)))
+
+
+@exactly
+def mish_backward(g, x):
+    """g (t + x (1 - t^2) e / (1 + e)), with t = n / (n + 2): the second factor of x is 4 e (1 + e) / (n + 2)^2."""
+    e = exp(x)
+    n = e * (e + like(2.0, x))
+    d = n + like(2.0, x)
+    linear = x > like(_MISH_IS_LINEAR, x)
+    bend = like(0.0, x) if linear else like(4.0, x) * e * (e + like(1.0, x)) / (d * d)
+    return g * fma(x, bend, like(1.0, x) if linear else n / d)
 
 
 @exactly

@@ -88,6 +88,27 @@ def tanh_backward(g, y, *, out=None):
     return _give(g * (1 - y * y), out, g.dtype)
 
 
+def elu(x, alpha=1.0, scale=1.0, rate=1.0, *, out=None):
+    x64 = x.astype(np.float64)
+    return _give(scale * np.where(x64 > 0, x64, alpha * np.expm1(rate * x64)), out, x.dtype)
+
+
+def elu_backward(g, x, alpha=1.0, scale=1.0, rate=1.0, *, out=None):
+    x64 = x.astype(np.float64)
+    return _give(g * (scale * np.where(x64 <= 0, alpha * rate * np.exp(rate * x64), 1)), out, g.dtype)
+
+
+def mish(x, *, out=None):
+    x64 = x.astype(np.float64)
+    return _give(x64 * np.tanh(np.logaddexp(x64, 0)), out, x.dtype)
+
+
+def mish_backward(g, x, *, out=None):
+    x64 = x.astype(np.float64)
+    t = np.tanh(np.logaddexp(x64, 0))
+    return _give(g * (t + x64 * ((1 - t * t) * sigmoid(x64))), out, x.dtype)
+
+
 def silu(x, *, out=None):
     x64 = x.astype(np.float64)
     return _give(x64 * sigmoid(x64), out, x.dtype)

@@ -328,7 +328,18 @@ def _linear_layers() -> None:
 
 
 def _activations() -> None:
-    for function in (F.relu6, F.elu, F.selu, F.silu, F.softplus, F.logsigmoid, F.softsign, F.tanhshrink, F.hardtanh):
+    for function in (
+        F.relu6,
+        F.elu,
+        F.selu,
+        F.mish,
+        F.silu,
+        F.softplus,
+        F.logsigmoid,
+        F.softsign,
+        F.tanhshrink,
+        F.hardtanh,
+    ):
         _at_both_sizes(function)()
     for form in ("none", "tanh"):
         _at_both_sizes(lambda x, form=form: F.gelu(x, form))()

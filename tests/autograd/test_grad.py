@@ -123,3 +123,11 @@ def test_second_derivative_of_a_function_that_is_linear():
     x = torch.ones(2, requires_grad=True)
     (g,) = grad((x * 3).sum(), x, create_graph=True)
     assert not g.requires_grad
+
+
+def test_arguments_that_pytorch_deprecated_are_refused():
+    x = torch.ones(1, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="only_inputs"):
+        torch.autograd.grad(x * 2, x, only_inputs=False)
+    with pytest.raises(NotImplementedError, match="grad_variables"):
+        torch.autograd.backward(x * 2, grad_variables=torch.ones(1))

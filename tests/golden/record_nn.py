@@ -50,6 +50,37 @@ LOSSES = [
     ("smooth_l1_loss", (x, y), {}),
     ("smooth_l1_loss", (3 * x, y), {"beta": 0.3}),
     ("smooth_l1_loss", (x, y), {"beta": 0.0}),
+    ("soft_margin_loss", (x, signs), {}),
+    ("soft_margin_loss", (100 * x, signs), {}),
+    ("multilabel_soft_margin_loss", (x, t), {}),
+    ("multilabel_soft_margin_loss", (1000 * x, t), {"weight": class_weights}),
+    ("multilabel_soft_margin_loss", (pixels, torch.sigmoid(numbers(2, 4, 3, 2, phase=0.7))), {}),
+    ("poisson_nll_loss", (x, 3 * positive(3, 4)), {}),
+    ("poisson_nll_loss", (x, 3 * positive(3, 4)), {"full": True}),
+    ("poisson_nll_loss", (positive(3, 4), 3 * positive(3, 4)), {"log_input": False, "full": True, "eps": 0.1}),
+    ("poisson_nll_loss", (1000 * x.clamp(max=0), positive(4)), {}),
+    ("gaussian_nll_loss", (x, y, positive(3, 4)), {}),
+    ("gaussian_nll_loss", (x, y, positive(3, 4)), {"full": True, "eps": 0.3}),
+    ("gaussian_nll_loss", (x, y, positive(3)), {}),
+    ("gaussian_nll_loss", (x, y, positive(3, 1)), {"full": True}),
+    ("gaussian_nll_loss", (x, y, 0.7), {}),
+    ("multi_margin_loss", (x, labels), {}),
+    ("multi_margin_loss", (3 * x, labels), {"p": 2, "margin": 0.4, "weight": class_weights}),
+    ("multi_margin_loss", (x[0], labels[0]), {"margin": 2.0}),
+    ("multi_margin_loss", (x[0], labels[:1]), {}),
+    ("multilabel_margin_loss", (x, torch.tensor([[0, 2, -1, 1], [3, -1, 3, 3], [-1, 0, 0, 0]])), {}),
+    ("multilabel_margin_loss", (x, torch.tensor([[0, 2, 1, 3], [3, 3, 1, -1], [1, -1, -1, -1]])), {}),
+    ("multilabel_margin_loss", (x[0], torch.tensor([1, 0, -1, -1])), {}),
+    ("margin_ranking_loss", (x, y, signs), {}),
+    ("margin_ranking_loss", (x, y[:1], signs), {"margin": 0.3}),
+    ("cosine_embedding_loss", (x, numbers(3, 4, phase=2.0), torch.tensor([1, -1, 0])), {}),
+    ("cosine_embedding_loss", (x, 0.5 * x + y, torch.tensor([-1, -1, 1])), {"margin": 0.4}),
+    ("cosine_embedding_loss", (x[0], y[0], torch.tensor(1)), {}),
+    ("triplet_margin_loss", (x, y, numbers(3, 4, phase=2.0)), {}),
+    ("triplet_margin_loss", (x, y, numbers(3, 4, phase=0.6)), {"margin": 0.4, "p": 3.0, "eps": 0.01, "swap": True}),
+    ("triplet_margin_loss", (x, y[0:1], numbers(1, 4, phase=0.6)), {"p": 1.0}),
+    ("triplet_margin_loss", (x[0], y[0], x[1]), {}),
+    ("triplet_margin_with_distance_loss", (x, y, numbers(3, 4, phase=0.6)), {"swap": True}),
     ("hinge_embedding_loss", (x, signs), {}),
     ("hinge_embedding_loss", (x, signs), {"margin": 0.3}),
     ("kl_div", (logs, probabilities(3, 4, phase=1.0)), {}),
@@ -90,6 +121,37 @@ LOSSES = [
     ("cross_entropy", (x[0], probabilities(4)), {}),
 ]
 
+# function, arguments, options
+FUNCTIONS = [
+    ("prelu", (x, positive(1)), {}),
+    ("prelu", (pixels, numbers(4)), {}),
+    ("prelu", (x[0], torch.tensor(0.3, dtype=torch.float64)), {}),
+    ("glu", (x,), {}),
+    ("glu", (pixels,), {"dim": 1}),
+    ("rrelu", (x,), {"lower": 0.1, "upper": 0.4}),
+    ("softmax", (pixels,), {"dim": 1}),
+    ("softmin", (pixels,), {"dim": -1}),
+    ("log_softmax", (pixels,), {"dim": 2}),
+    ("normalize", (pixels,), {}),
+    ("normalize", (torch.cat([x, 0 * x]),), {"p": 3.0, "dim": -1}),
+    ("normalize", (x,), {"p": 1.0, "dim": 0, "eps": 2.0}),
+    ("cosine_similarity", (x, y), {}),
+    ("cosine_similarity", (pixels, numbers(4, 1, 2, phase=0.4)), {"dim": 1}),
+    ("cosine_similarity", (torch.cat([x, 0 * x]), numbers(1, 4)), {"dim": -1, "eps": 0.5}),
+    ("pairwise_distance", (x, y), {}),
+    ("pairwise_distance", (x, y[0]), {"p": 3.0, "keepdim": True}),
+    ("pairwise_distance", (x, y), {"p": math.inf, "eps": 0.1}),
+    ("pairwise_distance", (x[0], y[0]), {"p": 1.0}),
+    ("bilinear", (x, numbers(3, 2, phase=0.3), numbers(5, 4, 2, phase=0.1), numbers(5)), {}),
+    ("bilinear", (pixels[..., None].transpose(1, -1)[:, 0], numbers(2, 3, 2, 3), numbers(1, 4, 3)), {}),
+    ("embedding", (torch.tensor([[2, 0, 2], [1, 2, 1]]), numbers(4, 3)), {}),
+    ("embedding", (torch.tensor([2, 0, 2, 3]), numbers(4, 3)), {"padding_idx": -2, "scale_grad_by_freq": True}),
+    ("embedding", (torch.tensor(3, dtype=torch.int32), numbers(4, 3)), {"padding_idx": 1}),
+    ("pixel_shuffle", (numbers(2, 8, 3, 2),), {"upscale_factor": 2}),
+    ("pixel_unshuffle", (numbers(3, 4, 6),), {"downscale_factor": 2}),
+    ("channel_shuffle", (numbers(2, 6, 3),), {"groups": 3}),
+]
+
 points = torch.tensor(
     [-1e30, -1000.0, -21.0, -6.0, -3.0, -1.0, -1e-9, 0.0, 1e-9, 0.5, 1.0, 3.0, 6.0, 21.0, 1000.0, 1e30],
     dtype=torch.float64,
@@ -109,7 +171,16 @@ ACTIVATIONS = [
     ("tanh", {}),
     ("softsign", {}),
     ("tanhshrink", {}),
+    ("celu", {"alpha": 0.5}),
+    ("mish", {}),
+    ("gelu", {"approximate": "tanh"}),
+    ("hardsigmoid", {}),
+    ("hardswish", {}),
+    ("hardshrink", {}),
+    ("softshrink", {"lambd": 1.0}),
+    ("threshold", {"threshold": 0.5, "value": -7.0}),
 ]
+extremes = torch.tensor([-math.inf, -1000.0, -0.0, 0.0, 1000.0, math.inf, math.nan], dtype=torch.float64)
 
 
 def plain(value):
@@ -123,21 +194,33 @@ def is_label(target: torch.Tensor) -> bool:
     return bool((target == target.round()).all())
 
 
+def differentiated(argument, is_first: bool):
+    """A copy of an argument that wants a gradient, if it is of real numbers."""
+    if not isinstance(argument, torch.Tensor) or not argument.is_floating_point():
+        return argument
+    return argument.clone().requires_grad_(is_first or not is_label(argument))
+
+
 def record(name: str, arguments: tuple, options: dict) -> dict:
     """The result, and the gradient of each floating point argument for the upstream gradient cos(0), cos(1), ..."""
-    leaves = [each.clone().requires_grad_(i == 0 or not is_label(each)) for i, each in enumerate(arguments)]
+    leaves = [differentiated(each, i == 0) for i, each in enumerate(arguments)]
     result = getattr(F, name)(*leaves, **options)
     seed = torch.cos(torch.arange(result.numel(), dtype=torch.float64)).reshape(result.shape)
-    wanted = [each for each in leaves if each.requires_grad]
+    wanted = [each for each in leaves if getattr(each, "requires_grad", False)]
     gradients = torch.autograd.grad(result, wanted, seed)
     return {
         "function": name,
         "arguments": [plain(each) for each in arguments],
-        "differentiated": [each.requires_grad for each in leaves],
+        "differentiated": [getattr(each, "requires_grad", False) for each in leaves],
         "options": {key: plain(value) for key, value in options.items()},
         "result": result.tolist(),
         "gradients": [each.tolist() for each in gradients],
     }
+
+
+def state(layer: nn.Module) -> list:
+    """The keys and shapes of a layer's state_dict, in order."""
+    return [[key, list(tensor.shape)] for key, tensor in layer.state_dict().items()]
 
 
 def printed() -> dict:
@@ -149,6 +232,7 @@ def printed() -> dict:
         "mlp": repr(model),
         "mlp keys": list(model.state_dict()),
         "layers": [repr(layer) for layer in printed_layers(nn)],
+        "states": [state(layer) for layer in printed_layers(nn)],
         "nested": repr(nested),
         "nested keys": list(nested.state_dict()),
         "parameter": repr(nn.Parameter(torch.ones(2))),
@@ -170,6 +254,9 @@ if __name__ == "__main__":
         for name, arguments, options in LOSSES
         for reduction in REDUCTIONS
     ]
+    functions = [record(name, arguments, options) for name, arguments, options in FUNCTIONS]
     activations = [record(name, (points,), options) for name, options in ACTIVATIONS]
+    at_extremes = [record(name, (extremes,), options) for name, options in ACTIVATIONS]
     torch_version = torch.__version__.split("+")[0]
-    print(json.dumps({"torch": torch_version, "losses": losses, "activations": activations, "printed": printed()}))
+    recorded = {"torch": torch_version, "losses": losses, "functions": functions, "activations": activations}
+    print(json.dumps({**recorded, "extremes": at_extremes, "printed": printed()}))

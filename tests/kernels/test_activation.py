@@ -11,13 +11,15 @@ from tinygrad_fr.kernels._threads import get_num_threads, set_num_threads
 from .strategies import arrays, assert_close, dtypes, empty_in_layout, in_layout, layouts, shapes
 
 EXACT = ("step", "relu", "leaky_relu", "exp", "expm1", "log", "log1p", "erf", "sigmoid", "tanh")
-SMOOTH = ("log1pexp", "silu", "gelu", "softplus")
+SMOOTH = ("log1pexp", "elu", "mish", "silu", "gelu", "softplus")
 FORWARD = EXACT + SMOOTH
 BACKWARD = (
     "relu_backward",
     "leaky_relu_backward",
     "sigmoid_backward",
     "tanh_backward",
+    "elu_backward",
+    "mish_backward",
     "silu_backward",
     "gelu_backward",
     "softplus_backward",
@@ -79,6 +81,20 @@ def test_softplus_with_parameters(x, beta, threshold):
     assert_near(activation.softplus(x, beta, threshold), twin("softplus", x, beta, threshold))
     g = np.ones_like(x)
     assert_near(activation.softplus_backward(g, x, beta, threshold), twin("softplus_backward", g, x, beta, threshold))
+
+
+@given(arrays(), *[st.sampled_from(numbers) for numbers in ((1.0, 1.6732632423543773), (1.0, 0.3), (1.0, 2.0))])
+def test_elu_with_parameters(x, alpha, scale, rate):
+    assert_near(activation.elu(x, alpha, scale, rate), twin("elu", x, alpha, scale, rate))
+    g = np.ones_like(x)
+    assert_near(activation.elu_backward(g, x, alpha, scale, rate), twin("elu_backward", g, x, alpha, scale, rate))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_mish_and_its_gradient_far_out(dtype):
+    x = np.array([-np.finfo(dtype).max, -1000, -40, 19.9, 20.1, 1000, np.finfo(dtype).max], dtype)
+    np.testing.assert_allclose(activation.mish(x), np.where(x > 0, x, 0), atol=1e-15)
+    np.testing.assert_allclose(activation.mish_backward(np.ones_like(x), x), x > 0, atol=1e-14)
 
 
 @given(arrays())

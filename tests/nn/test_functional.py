@@ -1,5 +1,6 @@
 """Losses and activations: PyTorch's recorded results, finite differences, and what is refused."""
 
+import functools
 import math
 
 import numpy as np
@@ -21,8 +22,18 @@ def test_losses_are_pytorchs(case):
     golden.check(case)
 
 
+@pytest.mark.parametrize("case", golden.RECORDED["functions"], ids=golden.name)
+def test_other_functions_are_pytorchs(case):
+    golden.check(case)
+
+
 @pytest.mark.parametrize("case", golden.RECORDED["activations"], ids=golden.name)
 def test_activations_are_pytorchs(case):
+    golden.check(case)
+
+
+@pytest.mark.parametrize("case", golden.RECORDED["extremes"], ids=golden.name)
+def test_activations_at_infinity_are_pytorchs(case):
     golden.check(case)
 
 
@@ -41,6 +52,8 @@ def draw(*shape, seed=0, low=-2.0, high=2.0):
 
 CLASSES = torch.tensor([2, 0, 3])
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 0.25]).double()
+SIGNS = torch.tensor([[1.0, -1.0, -1.0, 1.0]] * 3).double()
+LISTED = torch.tensor([[0, 2, -1, 1], [3, -1, 3, 3], [-1, 0, 0, 0]])
 DIFFERENTIABLE = {
     "mse_loss": (F.mse_loss, [draw(3, 4), draw(3, 4, seed=1)]),
     "l1_loss": (F.l1_loss, [draw(3, 4), draw(3, 4, seed=1)]),
@@ -71,6 +84,42 @@ DIFFERENTIABLE = {
         [draw(3, 4)],
     ),
     "cross_entropy of probabilities": (F.cross_entropy, [draw(3, 4), draw(3, 4, seed=1, low=0.1, high=0.9)]),
+    "soft_margin_loss": (lambda x: F.soft_margin_loss(x, SIGNS), [draw(3, 4)]),
+    "multilabel_soft_margin_loss": (
+        lambda x, y: F.multilabel_soft_margin_loss(x, y, WEIGHTS),
+        [draw(3, 4), draw(3, 4, seed=1, low=0.1, high=0.9)],
+    ),
+    "poisson_nll_loss": (
+        lambda x, y: F.poisson_nll_loss(x, y, full=True),
+        [draw(3, 4), draw(3, 4, seed=1, low=0.2, high=3.0)],
+    ),
+    "poisson_nll_loss of rates": (
+        lambda x, y: F.poisson_nll_loss(x, y, log_input=False, eps=0.1),
+        [draw(3, 4, low=0.2), draw(3, 4, seed=1, low=0.2, high=3.0)],
+    ),
+    "gaussian_nll_loss": (
+        lambda x, y, var: F.gaussian_nll_loss(x, y, var, full=True),
+        [draw(3, 4), draw(3, 4, seed=1), draw(3, 1, seed=2, low=0.2)],
+    ),
+    "multi_margin_loss": (lambda x: F.multi_margin_loss(x, CLASSES, weight=WEIGHTS), [draw(3, 4)]),
+    "multi_margin_loss squared": (lambda x: F.multi_margin_loss(x, CLASSES, p=2, margin=0.3), [draw(3, 4)]),
+    "multilabel_margin_loss": (lambda x: F.multilabel_margin_loss(x, LISTED), [draw(3, 4)]),
+    "margin_ranking_loss": (
+        lambda x, y: F.margin_ranking_loss(x, y, SIGNS, 0.3),
+        [draw(3, 4), draw(3, 4, seed=1)],
+    ),
+    "cosine_embedding_loss": (
+        lambda x, y: F.cosine_embedding_loss(x, y, torch.tensor([1, -1, -1]), -0.7),
+        [draw(3, 4), draw(3, 4, seed=1)],
+    ),
+    "triplet_margin_loss": (
+        lambda x, y, z: F.triplet_margin_loss(x, y, z, margin=3.0, swap=True),
+        [draw(3, 4), draw(3, 4, seed=1), draw(3, 4, seed=2)],
+    ),
+    "triplet_margin_with_distance_loss": (
+        lambda x, y, z: F.triplet_margin_with_distance_loss(x, y, z, distance_function=F.cosine_similarity, margin=3.0),
+        [draw(3, 4), draw(3, 4, seed=1), draw(3, 4, seed=2)],
+    ),
     "elu": (F.elu, [draw(7)]),
     "selu": (F.selu, [draw(7)]),
     "silu": (F.silu, [draw(7)]),
@@ -172,6 +221,47 @@ REFUSED = {
     "0-d input": (ValueError, "1 or more dimensions", lambda: F.nll_loss(torch.tensor(0.0), torch.tensor(0))),
     "dropout": (ValueError, "between 0 and 1, but got 2", lambda: F.dropout(X, 2.0)),
     "hardtanh": (ValueError, "min_val", lambda: F.hardtanh(X, 1.0, -1.0)),
+    "softshrink": (RuntimeError, "lambda must be greater", lambda: F.softshrink(X, -1.0)),
+    "celu": (RuntimeError, "alpha cannot be 0", lambda: F.celu(X, 0.0)),
+    "glu of a number": (RuntimeError, "does not support scalars", lambda: F.glu(torch.tensor(1.0))),
+    "glu": (RuntimeError, "dimension 0 is size 3", lambda: F.glu(X, 0)),
+    "prelu channels": (RuntimeError, "parameter numbers = 3 and channel size = 4", lambda: F.prelu(X, X[:, 0])),
+    "prelu axes": (RuntimeError, "scalar or 1D tensor, but got: ndim = 2", lambda: F.prelu(X, X)),
+    "prelu dtype": (RuntimeError, "Type promoting not supported", lambda: F.prelu(X, X[0].double())),
+    "rrelu": (RuntimeError, "Lower bound", lambda: F.rrelu(X, 0.5, 0.2)),
+    "elu of integers": (NotImplementedError, '"elu" not implemented for int64', lambda: F.elu(X.long())),
+    "normalize out": (NotImplementedError, "out=", lambda: F.normalize(X, out=X)),
+    "cosine of integers": (RuntimeError, "common dtype is int64", lambda: F.cosine_similarity(LABELS, LABELS, 0)),
+    "cosine": (RuntimeError, r"tensor a \(3\) must match .* tensor b \(2\)", lambda: F.cosine_similarity(X, X[:2])),
+    "bilinear": (RuntimeError, "do not fit weight", lambda: F.bilinear(X, X[:2], torch.zeros(1, 4, 4))),
+    "pixel_shuffle axes": (RuntimeError, "at least 3 dimensions", lambda: F.pixel_shuffle(X, 2)),
+    "pixel_shuffle factor": (RuntimeError, "positive upscale_factor", lambda: F.pixel_shuffle(X[None], 0)),
+    "pixel_shuffle": (RuntimeError, r"size\(-3\)=1 is not divisible by 4", lambda: F.pixel_shuffle(X[None], 2)),
+    "pixel_unshuffle": (RuntimeError, r"size\(-2\)=3 is not divisible by 2", lambda: F.pixel_unshuffle(X[None], 2)),
+    "channel_shuffle axes": (RuntimeError, "> 2 dims", lambda: F.channel_shuffle(X, 2)),
+    "channel_shuffle": (RuntimeError, "Got 3 channels and 2 groups", lambda: F.channel_shuffle(X[None], 2)),
+    "channel_shuffle groups": (RuntimeError, "must be positive", lambda: F.channel_shuffle(X[None], 0)),
+    "variance": (ValueError, "negative entry", lambda: F.gaussian_nll_loss(X, X, X - 1)),
+    "variance number": (ValueError, "negative entry", lambda: F.gaussian_nll_loss(X, X, -1.0)),
+    "variance size": (ValueError, "incorrect size", lambda: F.gaussian_nll_loss(X, X, X[0])),
+    "gaussian reduction": (ValueError, "a is not valid", lambda: F.gaussian_nll_loss(X, X, X, reduction="a")),
+    "multi_margin p": (ValueError, "only p == 1", lambda: F.multi_margin_loss(X, LABELS, p=3)),
+    "multi_margin weight": (ValueError, "one-dimensional", lambda: F.multi_margin_loss(X, LABELS, weight=X)),
+    "multi_margin sizes": (RuntimeError, "expected 4 but got", lambda: F.multi_margin_loss(X, LABELS, weight=X[:, 0])),
+    "multi_margin class": (RuntimeError, "out of range: 7", lambda: F.multi_margin_loss(X, LABELS + 7)),
+    "multi_margin dtype": (RuntimeError, "type Long but found int32", lambda: F.multi_margin_loss(X, LABELS.int())),
+    "multi_margin batch": (RuntimeError, r"size \[3\], but got \[2\]", lambda: F.multi_margin_loss(X, LABELS[:2])),
+    "multi_margin axes": (RuntimeError, "vector or matrix", lambda: F.multi_margin_loss(X[None], LABELS)),
+    "multilabel sizes": (RuntimeError, "inconsistent target size", lambda: F.multilabel_margin_loss(X, LABELS)),
+    "multilabel class": (RuntimeError, "out of range: 7", lambda: F.multilabel_margin_loss(X, X.long() + 7)),
+    "multilabel dtype": (RuntimeError, "type Long", lambda: F.multilabel_margin_loss(X, X)),
+    "multilabel axis": (IndexError, "axis of classes", lambda: F.multilabel_soft_margin_loss(X[0, 0], X[0, 0])),
+    "ranking": (RuntimeError, "same dimension", lambda: F.margin_ranking_loss(X, X, X[0])),
+    "cosine target": (RuntimeError, "multi-target", lambda: F.cosine_embedding_loss(X, X, X)),
+    "cosine pairs": (RuntimeError, "1D target tensor expects 2D", lambda: F.cosine_embedding_loss(X, X[0], LABELS)),
+    "cosine pair": (RuntimeError, "0D target tensor expects 1D", lambda: F.cosine_embedding_loss(X, X, LABELS[0])),
+    "triplet": (RuntimeError, "anchor 2D, positive 2D, and negative 1D", lambda: F.triplet_margin_loss(X, X, X[0])),
+    "triplet margin": (ValueError, "greater than 0, got 0", lambda: F.triplet_margin_loss(X, X, X, margin=0)),
     "one_hot dtype": (RuntimeError, "LongTensor", lambda: F.one_hot(X)),
     "one_hot negative": (RuntimeError, "non-negative", lambda: F.one_hot(torch.tensor([-1]))),
     "one_hot large": (RuntimeError, "smaller than num_classes", lambda: F.one_hot(torch.tensor([3]), 2)),
@@ -218,10 +308,13 @@ def test_one_hot():
     assert F.one_hot(torch.tensor([0])).dtype is torch.int64
 
 
-IN_PLACE = [F.relu, F.leaky_relu, F.relu6, F.hardtanh, F.elu, F.selu, F.silu]
+IN_PLACE = [
+    *(F.relu, F.leaky_relu, F.relu6, F.hardtanh, F.elu, F.selu, F.celu, F.silu, F.mish, F.hardsigmoid, F.hardswish),
+    *(F.rrelu, functools.partial(F.threshold, threshold=0.5, value=-2.0)),
+]
 
 
-@pytest.mark.parametrize("function", IN_PLACE, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("function", IN_PLACE, ids=lambda each: getattr(each, "func", each).__name__)
 def test_in_place_writes_over_the_input_and_has_the_same_gradient(function):
     x = draw(9, low=-8.0, high=8.0)
     expected = function(x)
@@ -234,13 +327,49 @@ def test_in_place_writes_over_the_input_and_has_the_same_gradient(function):
     assert torch.allclose(x.grad, gradient)
 
 
-def test_dropout_in_place_has_the_gradient_of_what_it_kept():
-    torch.manual_seed(0)
-    x = torch.ones(1000, requires_grad=True)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *(("relu_", ()), ("leaky_relu_", (0.2,)), ("elu_", (0.3,)), ("selu_", ()), ("celu_", (0.3,))),
+        *(("hardtanh_", (-0.3, 0.7)), ("threshold_", (0.5, -2.0)), ("rrelu_", (0.1, 0.3))),
+    ],
+)
+def test_functions_that_are_named_as_in_place(name, arguments):
+    x = draw(9).detach()
     copy = x.clone()
-    result = F.dropout(copy, 0.25, inplace=True)
-    assert result is copy
-    result.sum().backward()
-    assert torch.equal(x.grad, result.detach())
-    assert set(result.tolist()) == {0.0, float(np.float32(1) / np.float32(0.75))}
-    assert 650 < (result > 0).sum().item() < 850
+    assert getattr(F, name)(copy, *arguments) is copy
+    assert torch.equal(copy, getattr(F, name[:-1])(x, *arguments))
+
+
+def test_soft_margin_loss_is_finite_where_the_exponential_is_not():
+    assert F.soft_margin_loss(torch.tensor([-1000.0, 1000.0]), torch.tensor([1.0, 1.0])).item() == 500
+
+
+def test_rrelu_draws_a_slope_for_each_element_below_0():
+    torch.manual_seed(0)
+    x = torch.cat([-torch.ones(1000), torch.ones(1000)]).requires_grad_()
+    y = F.rrelu(x, 0.2, 0.3, training=True)
+    y.sum().backward()
+    assert y[1000:].tolist() == [1] * 1000
+    assert torch.equal(x.grad, (y / x).detach())
+    slopes = x.grad[:1000].numpy()
+    assert 0.2 <= slopes.min() < 0.202
+    assert 0.298 < slopes.max() <= 0.3
+    layer = nn.RReLU(0.2, 0.3)
+    assert not torch.equal(layer(x), layer(x))
+    assert torch.equal(layer.eval()(x), F.leaky_relu(x, 0.25))
+
+
+def test_gumbel_softmax():
+    torch.manual_seed(0)
+    p = torch.tensor([0.5, 0.2, 0.3]).double()
+    logits = p.log().expand(20_000, 3).clone().requires_grad_()
+    hard = F.gumbel_softmax(logits, hard=True)
+    assert hard.detach().sum(1).tolist() == pytest.approx([1] * 20_000)
+    assert hard.detach().mean(0).tolist() == pytest.approx(p.tolist(), abs=0.01)
+    (hard * torch.tensor([1.0, 0.0, 0.0])).sum().backward()
+    assert logits.grad.abs().sum().item() > 0
+    soft = F.gumbel_softmax(logits, tau=0.5, dim=0)
+    assert soft.sum(0).tolist() == pytest.approx([1] * 3)
+    with pytest.warns(UserWarning, match="eps"):
+        F.gumbel_softmax(logits, eps=1e-5)

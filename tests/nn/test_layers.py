@@ -42,6 +42,9 @@ def test_sequential_is_indexed_like_a_list():
     assert isinstance(model.pop(-1), nn.Tanh)
     assert len(nn.Sequential(a) + nn.Sequential(c)) == 2
     assert list(nn.Sequential(a) * 2) == [a, a]
+    twice = nn.Sequential(a, b)
+    twice *= 2
+    assert list(twice) == [a, b, a, b]
     x = torch.ones(3, 1)
     assert torch.equal(nn.Sequential(a, b, c)(x), c(b(a(x))))
     assert nn.Sequential()(x) is x
@@ -95,11 +98,39 @@ def test_parameter_list_and_dict():
     assert weights[0].tolist() == [0, 0]
     assert len(weights[1:]) == 2
     assert "(1): Parameter containing: [tinygrad_fr.float32 of size 2x2]" in repr(weights)
+    weights += [torch.zeros(4), 3]
+    assert len(weights) == 5
+    assert weights[4] == 3
+    assert "\n    (4): Object of type: int\n)" in repr(weights)
     named = nn.ParameterDict({"a": torch.ones(2)})
+    assert repr(named) == "ParameterDict(  (a): Parameter containing: [tinygrad_fr.float32 of size 2])"
     named["b"] = torch.zeros(1)
     assert list(named.state_dict()) == ["a", "b"]
+    assert list(reversed(named)) == ["b", "a"]
     assert named.get("c") is None
+    assert named.get("c", 3) == 3
+    assert named.setdefault("c", torch.ones(3)) is named["c"]
+    assert named.setdefault("c", 5) is named["c"]
+    assert list(named.copy()) == list(named.keys()) == ["a", "b", "c"]
+    assert named.popitem()[0] == "c"
     assert named.pop("a").tolist() == [1, 1]
+    assert [name for name, _ in named.items()] == ["b"]
+    assert named.values()[0] is named["b"]
+    assert list(named.fromkeys(["x", "y"], torch.ones(1)).state_dict()) == ["x", "y"]
+    other = nn.ParameterDict([("z", torch.ones(1))])
+    assert list(named | other) == ["b", "z"]
+    assert list({"z": torch.ones(1)} | named) == ["z", "b"]
+    named |= other
+    named["note"] = "no tensor"
+    assert list(named) == ["b", "z", "note"]
+    assert list(named.state_dict()) == ["b", "z"]
+    named.clear()
+    assert len(named) == len(list(named.parameters())) == 0
+    assert "b" not in named
+    with pytest.raises(KeyError, match="is empty"):
+        named.popitem()
+    with pytest.raises(KeyError, match="update"):
+        named["update"] = 3
 
 
 CONTAINER_ERRORS = {
@@ -179,6 +210,11 @@ def test_every_layer_prints_as_pytorchs():
     assert [repr(layer) for layer in printed_layers(nn)] == PRINTED["layers"]
 
 
+def test_every_layer_has_pytorchs_state():
+    states = [[[key, list(tensor.shape)] for key, tensor in layer.state_dict().items()] for layer in printed_layers(nn)]
+    assert states == PRINTED["states"]
+
+
 X = torch.tensor([[-2.0, -0.5, 0.0], [0.5, 1.5, 7.0]])
 MODULES = [
     (nn.Step(), F.step),
@@ -197,7 +233,20 @@ MODULES = [
     (nn.Softsign(), F.softsign),
     (nn.Tanhshrink(), F.tanhshrink),
     (nn.LogSigmoid(), F.logsigmoid),
+    (nn.CELU(0.3), lambda x: F.celu(x, 0.3)),
+    (nn.Mish(), F.mish),
+    (nn.PReLU(), lambda x: F.prelu(x, torch.tensor([0.25]))),
+    (nn.PReLU(3, 0.3), lambda x: F.prelu(x, torch.full((3,), 0.3))),
+    (nn.RReLU(0.1, 0.2).eval(), lambda x: F.leaky_relu(x, 0.15)),
+    (nn.Hardsigmoid(), F.hardsigmoid),
+    (nn.Hardswish(), F.hardswish),
+    (nn.Hardshrink(0.7), lambda x: F.hardshrink(x, 0.7)),
+    (nn.Softshrink(0.7), lambda x: F.softshrink(x, 0.7)),
+    (nn.Threshold(0.2, 3.0), lambda x: F.threshold(x, 0.2, 3.0)),
+    (nn.GLU(0), lambda x: F.glu(x, 0)),
     (nn.Softmax(0), lambda x: F.softmax(x, 0)),
+    (nn.CosineSimilarity(0, 3.0), lambda x: F.cosine_similarity(x, X, 0, 3.0)),
+    (nn.PairwiseDistance(3.0, 0.1, True), lambda x: F.pairwise_distance(x, X, 3.0, 0.1, True)),
     (nn.Softmin(0), lambda x: F.softmin(x, 0)),
     (nn.LogSoftmax(0), lambda x: F.log_softmax(x, 0)),
     (nn.MSELoss(reduction="sum"), lambda x: F.mse_loss(x, X, reduction="sum")),
@@ -207,6 +256,15 @@ MODULES = [
     (nn.KLDivLoss(reduction="batchmean"), lambda x: F.kl_div(x, X, reduction="batchmean")),
     (nn.KLDivLoss(reduction="sum", log_target=True), lambda x: F.kl_div(x, X, reduction="sum", log_target=True)),
     (nn.HingeEmbeddingLoss(0.3), lambda x: F.hinge_embedding_loss(x, X, 0.3)),
+    (nn.SoftMarginLoss(reduction="sum"), lambda x: F.soft_margin_loss(x, X, reduction="sum")),
+    (
+        nn.MultiLabelSoftMarginLoss(X[1], reduction="sum"),
+        lambda x: F.multilabel_soft_margin_loss(x, X, X[1], reduction="sum"),
+    ),
+    (
+        nn.PoissonNLLLoss(False, True, eps=3.0, reduction="sum"),
+        lambda x: F.poisson_nll_loss(x, X, False, True, eps=3.0, reduction="sum"),
+    ),
     (
         nn.BCEWithLogitsLoss(X[1], pos_weight=X[0] + 3),
         lambda x: F.binary_cross_entropy_with_logits(x, X, X[1], pos_weight=X[0] + 3),
@@ -216,7 +274,7 @@ MODULES = [
 
 @pytest.mark.parametrize(("module", "function"), MODULES, ids=lambda each: getattr(each, "_get_name", lambda: "")())
 def test_modules_pass_their_options_to_the_function(module, function):
-    loss = isinstance(module, nn.loss._Loss)
+    loss = isinstance(module, (nn.loss._Loss, nn.CosineSimilarity, nn.PairwiseDistance))
     x = X + 0.7 if loss else X
     result = (
         module(x, X.abs() if isinstance(module, nn.KLDivLoss) and not module.log_target else X) if loss else module(x)
@@ -240,7 +298,70 @@ def test_class_losses_pass_their_options_to_the_function():
     assert cross_entropy.double().weight.dtype is torch.float64
 
 
-@pytest.mark.parametrize("module", [nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.LeakyReLU, nn.ELU, nn.Hardtanh])
+def test_losses_of_pairs_and_triplets_pass_their_options_to_the_function():
+    x, y, z, signs, reduced = X, X + 0.3, X.flip(0), torch.tensor([1, -1]), {"reduction": "sum"}
+    ranking, cosine = nn.MarginRankingLoss(0.3, **reduced), nn.CosineEmbeddingLoss(0.3, **reduced)
+    assert torch.equal(ranking(x, y, z), F.margin_ranking_loss(x, y, z, 0.3, **reduced))
+    assert torch.equal(cosine(x, y, signs), F.cosine_embedding_loss(x, y, signs, 0.3, **reduced))
+    triplet = nn.TripletMarginLoss(3.0, 1.0, 0.1, True, **reduced)
+    assert torch.equal(triplet(x, y, z), F.triplet_margin_loss(x, y, z, 3.0, 1.0, 0.1, True, **reduced))
+    options = {"margin": 3.0, "swap": True, **reduced}
+    by_cosine = nn.TripletMarginWithDistanceLoss(distance_function=F.cosine_similarity, **options)
+    expected = F.triplet_margin_with_distance_loss(x, y, z, distance_function=F.cosine_similarity, **options)
+    assert torch.equal(by_cosine(x, y, z), expected)
+    gaussian = nn.GaussianNLLLoss(full=True, eps=3.0, **reduced)
+    assert torch.equal(gaussian(x, y, z.abs()), F.gaussian_nll_loss(x, y, z.abs(), True, 3.0, **reduced))
+    margin = nn.MultiMarginLoss(2, 0.3, X[1], **reduced)
+    expected = F.multi_margin_loss(x, torch.tensor([1, 2]), 2, 0.3, X[1], **reduced)
+    assert torch.equal(margin(x, torch.tensor([1, 2])), expected)
+    listed = torch.tensor([[1, 0, -1], [2, -1, -1]])
+    assert torch.equal(nn.MultiLabelMarginLoss(**reduced)(x, listed), F.multilabel_margin_loss(x, listed, **reduced))
+
+
+def test_losses_refuse_when_they_are_made():
+    with pytest.raises(ValueError, match="greater than 0, got 0"):
+        nn.TripletMarginLoss(0)
+    with pytest.raises(ValueError, match="greater than 0, got -1"):
+        nn.TripletMarginWithDistanceLoss(margin=-1)
+    with pytest.raises(ValueError, match="only p == 1"):
+        nn.MultiMarginLoss(3)
+    with pytest.raises(ValueError, match="got 2D"):
+        nn.MultiMarginLoss(weight=X)
+    with pytest.raises(NotImplementedError, match="size_average"):
+        nn.SoftMarginLoss(size_average=False)
+    with pytest.warns(FutureWarning, match="Please use NLLLoss"):
+        nn.NLLLoss2d()
+
+
+def test_softmax_over_channels():
+    x = torch.arange(24).double().sin().reshape(1, 2, 3, 4)
+    assert torch.equal(nn.Softmax2d()(x), F.softmax(x, 1))
+    assert torch.equal(nn.Softmax2d()(x[0]), F.softmax(x[0], 0))
+    with pytest.raises(ValueError, match="got 2D"):
+        nn.Softmax2d()(X)
+
+
+def test_bilinear():
+    torch.manual_seed(0)
+    layer = nn.Bilinear(4, 3, 5)
+    for each in (layer.weight, layer.bias):
+        assert each.abs().max().item() <= 0.5
+    x, y = torch.rand(2, 6, 4), torch.rand(2, 6, 3)
+    assert torch.equal(layer(x, y), F.bilinear(x, y, layer.weight, layer.bias))
+    assert nn.Bilinear(4, 3, 5, bias=False)(x, y).shape == (2, 6, 5)
+    with pytest.raises(ValueError, match="in1_features must be > 0"):
+        nn.Bilinear(0, 1, 1)
+
+
+def test_shuffles_are_undone():
+    x = torch.arange(2 * 8 * 6 * 4).reshape(2, 8, 6, 4)
+    assert torch.equal(nn.PixelShuffle(2)(nn.PixelUnshuffle(2)(x)), x)
+    assert torch.equal(nn.ChannelShuffle(4)(nn.ChannelShuffle(2)(x)), x)
+
+
+@pytest.mark.parametrize(
+    "module", [nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.LeakyReLU, nn.ELU, nn.Hardtanh, nn.CELU, nn.Mish]
+)
 def test_activations_in_place(module):
     x = X.clone()
     layer = module(inplace=True)
@@ -255,23 +376,6 @@ def test_step_is_the_perceptrons():
     y.sum().backward()
     assert y.tolist() == [0, 0, 1]
     assert x.grad.tolist() == [0, 0, 0]
-
-
-def test_dropout():
-    torch.manual_seed(0)
-    x = torch.ones(10_000)
-    layer = nn.Dropout(0.3)
-    y = layer(x)
-    assert 0.67 < (y != 0).float().mean().item() < 0.73
-    assert y[y != 0].tolist() == pytest.approx([1 / 0.7] * int((y != 0).sum()))
-    assert not torch.equal(layer(x), y)
-    torch.manual_seed(0)
-    assert torch.equal(layer(x), y)
-    assert layer.eval()(x) is x
-    assert nn.Dropout(1.0)(x).sum().item() == 0
-    assert torch.equal(nn.Dropout(0.0)(x), x)
-    with pytest.raises(ValueError, match="between 0 and 1, but got 2"):
-        nn.Dropout(2)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -319,6 +423,16 @@ def test_fixed_fills():
     assert init.eye_(weight).tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
+@pytest.mark.parametrize("kernel", [(3,), (3, 4), (1, 2, 3)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_dirac(kernel, groups):
+    weight = init.dirac_(torch.empty(4, 3, *kernel), groups).numpy()
+    centre = tuple(size // 2 for size in kernel)
+    expected = np.concatenate([np.eye(4 // groups, 3)] * groups)
+    np.testing.assert_array_equal(weight[(..., *centre)], expected)
+    assert weight.sum() == expected.sum()
+
+
 @given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1.0, 2.0]))
 def test_orthogonal(rows, columns, gain):
     w = init.orthogonal_(torch.empty(rows, columns).double(), gain).numpy()
@@ -349,6 +463,8 @@ INIT_ERRORS = {
     "gain": (ValueError, "Unsupported nonlinearity x", lambda: init.calculate_gain("x")),
     "slope": (ValueError, "negative_slope a not a valid number", lambda: init.calculate_gain("leaky_relu", "a")),
     "eye": (ValueError, "Only tensors with 2 dimensions", lambda: init.eye_(torch.zeros(3))),
+    "dirac": (ValueError, "3, 4, or 5 dimensions", lambda: init.dirac_(torch.zeros(3, 3))),
+    "dirac groups": (ValueError, "divisible by groups", lambda: init.dirac_(torch.zeros(3, 3, 3), 2)),
     "sparse": (ValueError, "Only tensors with 2 dimensions", lambda: init.sparse_(torch.zeros(3), 0.1)),
     "orthogonal": (ValueError, "2 or more dimensions", lambda: init.orthogonal_(torch.zeros(3))),
 }

@@ -275,6 +275,39 @@ def test_extra_state():
         second.load_state_dict({})
 
 
+def test_hooks_of_state_dict():
+    net, seen = Net(), []
+    net.register_state_dict_pre_hook(lambda module, prefix, keep_vars: seen.append((module, prefix, keep_vars)))
+    net.head.register_state_dict_post_hook(lambda module, state, prefix, metadata: state.pop(prefix + "1.bias"))
+    state = net.state_dict(prefix="net.")
+    assert seen == [(net, "net.", False)]
+    assert "net.head.1.weight" in state
+    assert "net.head.1.bias" not in state
+
+
+def test_hooks_of_loading():
+    layer = nn.Sequential(nn.Linear(1, 1))
+    state = {"0.w": torch.ones(1, 1), "x": torch.ones(1)}
+
+    def rename(module, state, prefix, metadata, strict, missing, unexpected, errors):
+        assert prefix == "0."
+        state["0.weight"] = state.pop("0.w")
+
+    def forgive(module, keys):
+        assert keys == (["0.bias"], ["x"])
+        keys.missing_keys.clear()
+        keys.unexpected_keys.clear()
+
+    layer[0].register_load_state_dict_pre_hook(rename)
+    handle = layer.register_load_state_dict_post_hook(forgive)
+    layer.load_state_dict(state)
+    assert layer[0].weight.item() == 1
+    assert list(state) == ["0.w", "x"]
+    handle.remove()
+    with pytest.raises(RuntimeError, match="Missing key"):
+        layer.load_state_dict(state)
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Changing all of it.
 
@@ -316,6 +349,43 @@ def test_conversion_keeps_the_parameter_objects():
         net.to("cuda")
     with pytest.raises(RuntimeError, match="cuda"):
         net.cuda()
+
+
+def test_conversions_that_reach_everything_or_are_not_supported():
+    net = Net()
+    parameters = list(net.parameters())
+    assert net.type(torch.float64) is net
+    assert net.count.dtype is net.scale.dtype is torch.float64
+    assert net.float().to_empty(device="cpu") is net
+    assert all(a is b for a, b in zip(parameters, net.parameters(), strict=True))
+    assert net.first.weight.shape == (3, 2)
+    for name in ("half", "bfloat16", "share_memory"):
+        with pytest.raises(NotImplementedError, match=name):
+            getattr(net, name)()
+    with pytest.raises(RuntimeError, match="cuda"):
+        net.to_empty(device="cuda")
+
+
+def test_set_submodule():
+    net = Net()
+    tanh = nn.Tanh()
+    net.set_submodule("head.0", tanh)
+    assert net.head[0] is tanh
+    net.set_submodule("head.extra", tanh)
+    assert net.head.extra is tanh
+    with pytest.raises(AttributeError, match="no attribute `other`"):
+        net.set_submodule("head.other", tanh, strict=True)
+    with pytest.raises(AttributeError, match=r"`weight` is not an nn\.Module"):
+        net.set_submodule("first.weight", tanh)
+    with pytest.raises(ValueError, match="without a target name"):
+        net.set_submodule("", tanh)
+    with pytest.raises(ValueError, match=r"is not an nn\.Module, found <class 'int'>"):
+        net.set_submodule("head.0", 3)
+
+
+def test_modules_may_come_twice():
+    net = Net()
+    assert [each is net.again for each in net.modules(remove_duplicate=False)].count(True) == 2
 
 
 def test_zero_grad_and_requires_grad():
@@ -373,8 +443,8 @@ def test_hooks_with_keywords_and_order():
 def test_hooks_that_are_not_supported_say_so():
     with pytest.raises(NotImplementedError, match="always_call"):
         nn.ReLU().register_forward_hook(print, always_call=True)
-    with pytest.raises(NotImplementedError, match="register_full_backward_hook"):
-        nn.ReLU().register_full_backward_hook(print)
+    with pytest.raises(NotImplementedError, match="register_backward_hook is not supported"):
+        nn.ReLU().register_backward_hook(print)
 
 
 def test_an_error_says_where_in_the_model_it_came_up():

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinygrad_fr.kernels import reference
-from tinygrad_fr.ops import loss
+from tinygrad_fr.ops import class_loss
 
 from .. import strategies as draws
 from .record import OpSpec, at_least, axis, constant, drawn
@@ -118,7 +118,7 @@ REDUCTIONS = [
         shapes=lambda max_dims, max_side: st.tuples(st.integers(0, 4), st.integers(1, max_side)).map(
             lambda shape: (shape,)
         ),
-        call=lambda x, target, **options: loss.softmax_cross_entropy(x, target, **options),
+        call=lambda x, target, **options: class_loss.softmax_cross_entropy(x, target, **options),
         extremes=False,
     ),
     constant(

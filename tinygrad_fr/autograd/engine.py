@@ -38,9 +38,12 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Add the gradients of ``tensors`` to the ``.grad`` of the leaves they were computed from (or of ``inputs``)."""
+    if grad_variables is not None:
+        raise NotImplementedError("backward: grad_variables is not supported: PyTorch deprecated it; use grad_tensors")
     roots = _as_tuple(tensors)
     seeds = _seeds(roots, grad_tensors)
     targets = None if inputs is None else _as_tuple(inputs)
@@ -72,7 +75,7 @@ def _tensor_backward(
 
     ``gradient`` is dL/d(this tensor), of its shape; it may be left out for a single element, where it is 1.
     """
-    backward(self, gradient, retain_graph, create_graph, inputs)
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 Tensor.backward = _tensor_backward  # type: ignore[attr-defined]
@@ -84,6 +87,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -92,6 +96,8 @@ def grad(
 
     With ``create_graph=True`` they are part of the graph, and can be differentiated again.
     """
+    if not only_inputs:
+        raise NotImplementedError("grad: only_inputs=False is not supported: PyTorch deprecated it; use backward()")
     if is_grads_batched:
         raise NotImplementedError("grad() has no is_grads_batched; call it once for each vector")
     if materialize_grads and allow_unused is False:

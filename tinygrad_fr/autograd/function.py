@@ -9,8 +9,9 @@ import numpy as np
 from .inplace import bump, check_writable, rebase
 from .mode import no_grad, thread
 from .node import Node, OutputNode
-from .op import connected
+from .op import ALIAS, connected
 from .tensor import Tensor, constant, note_change, wrap
+from .views import enter
 
 
 class Context:
@@ -218,10 +219,12 @@ class Function:
 
 
 def _own(output: Any, inputs: tuple[Any, ...], dirty: set[int]) -> Any:
-    """An output that is one of the inputs, unchanged, gets a tensor of its own."""
-    if isinstance(output, Tensor) and id(output) not in dirty and any(output is each for each in inputs):
-        return output.detach()
-    return output
+    """An output that is one of the inputs, unchanged, gets a tensor of its own, which must not be written in place."""
+    if not isinstance(output, Tensor) or id(output) in dirty or not any(output is each for each in inputs):
+        return output
+    own = output.detach()
+    enter(output, own, ALIAS, {}, recorded=False)
+    return own
 
 
 def _counter_of(array: Any, which_input: Any, which_output: Any, inputs: Any, outputs: Any) -> list[int] | None:

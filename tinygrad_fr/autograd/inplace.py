@@ -95,8 +95,9 @@ def check_writable(name: str, target: Tensor) -> None:
 def _check_recorded(name: str, target: Tensor) -> None:
     if target._view is not None and not target._view.recorded:
         raise RuntimeError(
-            f"A view was created in no_grad mode and is being modified inplace with grad mode enabled ({name}_). "
-            "Make the view outside no_grad, or write under no_grad."
+            f"A view was created in no_grad mode, or is an input that a Function or a module with backward hooks gave "
+            f"back, and is being modified inplace with grad mode enabled ({name}_). Make the view outside no_grad, or "
+            "clone it, or write under no_grad."
         )
 
 

@@ -252,7 +252,7 @@ def connected(value: Any, source: Any) -> Any:
         return source
     out = wrap(value)
     if source is not None:
-        out._node = source if isinstance(source, Node) else Node(_ALIAS, (source,), _NOTHING_SAVED, (), 0, value.shape)
+        out._node = source if isinstance(source, Node) else Node(ALIAS, (source,), _NOTHING_SAVED, (), 0, value.shape)
         out._requires_grad = True
     return out
 
@@ -260,7 +260,7 @@ def connected(value: Any, source: Any) -> Any:
 def _alias(tensor: Tensor) -> Tensor:
     """The same values with a node of their own in the graph."""
     out = wrap(tensor._array)
-    out._node = Node(_ALIAS, (tensor._node or tensor,), _NOTHING_SAVED, (), 0, tensor._array.shape)
+    out._node = Node(ALIAS, (tensor._node or tensor,), _NOTHING_SAVED, (), 0, tensor._array.shape)
     out._requires_grad = True
     return out
 
@@ -318,6 +318,6 @@ def _identity(x, *, out=None):
     return x
 
 
-_ALIAS = Op(_identity, "", False, ())
-_NOTHING_SAVED = (None,) * len(_ALIAS.slots)
-_ALIAS.vjp(on_arrays=True)(lambda g: g)
+ALIAS = Op(_identity, "", False, ())
+_NOTHING_SAVED = (None,) * len(ALIAS.slots)
+ALIAS.vjp(on_arrays=True)(lambda g: g)

@@ -55,7 +55,7 @@ _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__
     "__slots__",
     "__static_attributes__",
 }
-_MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
+_MODULE_DICTS = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
 
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
 _INNER = (
@@ -63,6 +63,7 @@ _INNER = (
     "_hyper",
     "_launches",
     "_non_persistent_buffers_set",
+    "_state_hooks",
 )  # attributes that only the library itself reads
 
 Reached = list[tuple[str, Any]]  # objects, and what they are called

@@ -1,8 +1,13 @@
 """Activation functions as modules.  All: (*) -> (*)."""
 
+from typing import Any
+
 from ..autograd import Tensor
+from ..ops.creation import empty
 from . import functional as F
+from .init import constant_
 from .module import Module
+from .parameter import Parameter
 
 
 class Step(Module):
@@ -47,6 +52,71 @@ class Tanhshrink(Module):
         return F.tanhshrink(input)
 
 
+class _Shrink(Module):
+    """What the two shrinking activations share."""
+
+    def __init__(self, lambd: float = 0.5):
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
+
+
+class Hardshrink(_Shrink):
+    """0 where -lambd <= input <= lambd, else input."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardshrink(input, self.lambd)
+
+
+class Softshrink(_Shrink):
+    """input moved towards 0 by lambd, and 0 where it is nearer than that."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softshrink(input, self.lambd)
+
+
+class GLU(Module):
+    """The first half of the input along ``dim`` times the sigmoid of the second.  (*, 2n, *) -> (*, n, *)."""
+
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class PReLU(Module):
+    """input where it is above 0, else weight * input; the weight is learnt, one for all or one for each channel.
+
+    (N, num_parameters, *) -> the same shape. ``weight``: (num_parameters,), all ``init`` at first.
+    """
+
+    weight: Parameter
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to its starting value."""
+        constant_(self.weight, self.init)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
 class _MayBeInPlace(Module):
     """What the activations share that can write their result over the input."""
 
@@ -89,6 +159,34 @@ class SiLU(_MayBeInPlace):
         return F.silu(input, self.inplace)
 
 
+class Mish(_MayBeInPlace):
+    """input * tanh(log(1 + exp(input)))."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.mish(input, self.inplace)
+
+
+class _WithoutRepr(_MayBeInPlace):
+    """PyTorch does not print whether these two work in place."""
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+class Hardsigmoid(_WithoutRepr):
+    """input / 6 + 1/2, limited to 0 ... 1."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardsigmoid(input, self.inplace)
+
+
+class Hardswish(_WithoutRepr):
+    """input * hardsigmoid(input)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardswish(input, self.inplace)
+
+
 class LeakyReLU(_MayBeInPlace):
     """input where it is above 0, else negative_slope * input."""
 
@@ -117,11 +215,66 @@ class ELU(_MayBeInPlace):
         return [f"alpha={self.alpha}"]
 
 
+class CELU(_MayBeInPlace):
+    """input where it is above 0, else alpha (exp(input / alpha) - 1)."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
+        super().__init__(inplace)
+        self.alpha = alpha
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.celu(input, self.alpha, self.inplace)
+
+    def _described(self) -> list[str]:
+        return [f"alpha={self.alpha}"]
+
+
+class Threshold(_MayBeInPlace):
+    """input where it is above ``threshold``, else ``value``."""
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False):
+        super().__init__(inplace)
+        self.threshold = threshold
+        self.value = value
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.threshold(input, self.threshold, self.value, self.inplace)
+
+    def _described(self) -> list[str]:
+        return [f"threshold={self.threshold}", f"value={self.value}"]
+
+
+class RReLU(_MayBeInPlace):
+    """input where it is above 0, else input times a slope, drawn from [lower, upper) in training, else their mean."""
+
+    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False):
+        super().__init__(inplace)
+        self.lower = lower
+        self.upper = upper
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def _described(self) -> list[str]:
+        return [f"lower={self.lower}", f"upper={self.upper}"]
+
+
 class Hardtanh(_MayBeInPlace):
     """input limited to min_val ... max_val."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: Any = None,
+        max_value: Any = None,
+    ):
         super().__init__(inplace)
+        if min_value is not None or max_value is not None:
+            raise NotImplementedError(
+                "Hardtanh: min_value and max_value are not supported: PyTorch deprecated them; use min_val and max_val"
+            )
         if max_val <= min_val:
             raise ValueError(f"max_val must be larger than min_val, got {max_val} and {min_val}")
         self.min_val = min_val
@@ -186,6 +339,15 @@ class Softmin(_AlongDim):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim, _stacklevel=5)
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of each place.  (N, C, H, W) or (C, H, W) -> the same shape."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return F.softmax(input, -3)
 
 
 class LogSoftmax(_AlongDim):

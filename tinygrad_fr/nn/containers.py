@@ -119,6 +119,10 @@ class Sequential(_ModuleSequence):
 
     __rmul__ = __mul__
 
+    def __imul__(self, times: int) -> "Sequential":
+        self.extend(list((self * times)[len(self) :]))
+        return self
+
 
 class ModuleList(_ModuleSequence):
     """A list of modules, which are submodules of the one that holds it; it computes nothing itself."""
@@ -236,31 +240,37 @@ def _describe_parameter(parameter: Any) -> str:
     return f"Parameter containing: [{parameter.dtype!r} of size {sizes}]"
 
 
+def _described(named: Iterable[tuple[Any, Any]]) -> str:
+    return "\n".join(f"  ({name}): {_describe_parameter(each)}" for name, each in named)
+
+
 class ParameterList(Module):
     """A list of parameters of the module that holds it; tensors that are put in become Parameters."""
 
     def __init__(self, values: Iterable[Any] | None = None):
         super().__init__()
+        self._size = 0
         if values is not None:
             self.extend(values)
 
     def __len__(self) -> int:
-        return len(self._parameters)
+        return self._size
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
+        return iter([getattr(self, str(i)) for i in range(len(self))])
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return ParameterList(list(self)[index])
-        return self._parameters[str(_position(index, len(self)))]
+        return getattr(self, str(_position(index, len(self))))
 
     def __setitem__(self, index: int, value: Any) -> None:
         setattr(self, str(_position(index, len(self))), _as_parameter(value))
 
     def append(self, value: Any) -> "ParameterList":
         """Add a parameter at the end; returns the list."""
-        self.register_parameter(str(len(self)), _as_parameter(value))
+        self._size += 1
+        self[-1] = value
         return self
 
     def extend(self, values: Iterable[Any]) -> "ParameterList":
@@ -275,7 +285,7 @@ class ParameterList(Module):
         return self.extend(values)
 
     def extra_repr(self) -> str:
-        return "\n".join(f"({i}): {_describe_parameter(each)}" for i, each in enumerate(self))
+        return _described(enumerate(self))
 
 
 class ParameterDict(Module):
@@ -283,50 +293,98 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Any = None):
         super().__init__()
+        self._keys: dict[str, None] = {}
         if parameters is not None:
             self.update(parameters)
 
     def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
+        if key not in self._keys:
+            raise KeyError(key)
+        return getattr(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.register_parameter(key, _as_parameter(value))
+        if key not in self._keys:
+            self._check_new_member("parameter", "_parameters", key)
+        setattr(self, key, _as_parameter(value))
+        self._keys[key] = None
 
     def __delitem__(self, key: str) -> None:
-        del self._parameters[key]
+        del self._keys[key]
+        delattr(self, key)
 
     def __len__(self) -> int:
-        return len(self._parameters)
+        return len(self._keys)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
+        return iter(self._keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._parameters
+        return key in self._keys
+
+    def __or__(self, other: "ParameterDict") -> "ParameterDict":
+        joined = self.copy()
+        joined.update(other)
+        return joined
+
+    def __ror__(self, other: "ParameterDict") -> "ParameterDict":
+        joined = ParameterDict(other)
+        joined.update(self)
+        return joined
+
+    def __ior__(self, other: "ParameterDict") -> "ParameterDict":
+        self.update(other)
+        return self
+
+    def copy(self) -> "ParameterDict":
+        """Another dictionary with the same parameters."""
+        return ParameterDict(self)
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> "ParameterDict":
+        """A dictionary with ``default`` under every one of ``keys``."""
+        return ParameterDict([(key, default) for key in keys])
 
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter called ``key``, or ``default``."""
-        return self._parameters.get(key, default)
+        return getattr(self, key) if key in self else default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter called ``key``, which is ``default`` from now on if there was none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def pop(self, key: str) -> Any:
         """Take a parameter out and return it."""
-        return self._parameters.pop(key)
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last parameter out and return its name and itself."""
+        if not self._keys:
+            raise KeyError("popitem(): the dictionary is empty")
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
 
     def clear(self) -> None:
         """Take all parameters out."""
-        self._parameters.clear()
+        for key in tuple(self):
+            del self[key]
 
     def keys(self):
         """The names."""
-        return self._parameters.keys()
+        return self._keys.keys()
 
     def items(self):
         """(name, parameter) pairs."""
-        return self._parameters.items()
+        return [(key, self[key]) for key in self]
 
     def values(self):
         """The parameters."""
-        return self._parameters.values()
+        return [self[key] for key in self]
 
     def update(self, parameters: Any) -> None:
         """Add the parameters of a mapping, or of an iterable of (name, parameter) pairs."""
@@ -334,4 +392,4 @@ class ParameterDict(Module):
             self[name] = parameter
 
     def extra_repr(self) -> str:
-        return "\n".join(f"({name}): {_describe_parameter(each)}" for name, each in self.items())
+        return _described(self.items())

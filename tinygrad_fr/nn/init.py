@@ -113,6 +113,21 @@ def eye_(tensor):
 
 
 @_fills
+def dirac_(tensor, groups=1):
+    """Kernels under which each channel of every group passes as it is.  tensor: (out, in, *kernel), 1 to 3 axes."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    outputs, inputs, *kernel = tensor.shape
+    if outputs % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    each = outputs // groups
+    kernels = np.zeros(tensor.shape)
+    for i in range(min(each, inputs)):
+        kernels[(slice(i, None, each), i, *[size // 2 for size in kernel])] = 1
+    _write(tensor, kernels)
+
+
+@_fills
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """Uniform draws in [-a, a) with a = gain sqrt(6 / (fan_in + fan_out)).  Source: Glorot and Bengio, 2010."""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)

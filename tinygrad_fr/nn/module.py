@@ -4,8 +4,8 @@ What is assigned to a module's attributes is kept in three dictionaries: Paramet
 the state but not trained) and submodules. Everything else here walks through them.
 """
 
-from collections import OrderedDict, namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..autograd import Tensor, dtypes, no_grad
@@ -13,23 +13,14 @@ from ..autograd.device import check_device
 from ..autograd.hooks import RemovableHandle, add_hook
 from ..ops.convert import _is_device
 from ..ops.optim import clear_grad
+from .backward_hooks import BackwardCall
 from .parameter import Buffer, Parameter
+from .state_dict import HasState
 
 _MEMBERS = ("_parameters", "_buffers", "_modules")
 
 
-class _IncompatibleKeys(namedtuple("_IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
-    """What `Module.load_state_dict` returns: the names that only one side had."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
-
-    __str__ = __repr__
-
-
-class Module:
+class Module(HasState):
     """The base of every layer and every model.
 
     A subclass calls ``super().__init__()`` before it assigns its parameters and submodules, and computes in
@@ -50,6 +41,8 @@ class Module:
         own["_modules"] = {}
         own["_forward_pre_hooks"] = OrderedDict()  # of (hook, with_kwargs)
         own["_forward_hooks"] = OrderedDict()
+        own["_backward_hooks"] = OrderedDict()  # of (hook, whether it is a pre-hook)
+        own["_state_hooks"] = {}
 
     # --- calling -------------------------------------------------------------------------------------------------
 
@@ -59,7 +52,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if self._forward_hooks or self._forward_pre_hooks:
+            if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
@@ -69,11 +62,13 @@ class Module:
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
             args, kwargs = self._after_pre_hook(hook, with_kwargs, args, kwargs)
+        backward = BackwardCall(self, tuple(self._backward_hooks.values())) if self._backward_hooks else None
+        args = args if backward is None else backward.enter(args)
         result = self.forward(*args, **kwargs)
         for hook, with_kwargs in tuple(self._forward_hooks.values()):
             replaced = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
             result = result if replaced is None else replaced
-        return result
+        return result if backward is None else backward.leave(result)
 
     def _after_pre_hook(self, hook, with_kwargs, args, kwargs):
         """The arguments after ``hook`` has seen, and perhaps replaced, them."""
@@ -109,8 +104,23 @@ class Module:
         return _add_module_hook(self._forward_hooks, (hook, with_kwargs), prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` once backward has the gradients of the positional arguments.
+
+        Both are tuples, with None in the place of what is no tensor; a tuple that it returns replaces ``grad_input``.
+        Writing in place into the arguments or results of such a call is refused.
+        """
+        return _add_module_hook(self._backward_hooks, (hook, False), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` once backward has the gradients of the results, before it goes on.
+
+        A tuple that it returns replaces ``grad_output``.
+        """
+        return _add_module_hook(self._backward_hooks, (hook, True), prepend)
+
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         raise NotImplementedError(
-            "register_full_backward_hook is not supported; use Tensor.register_hook on the result"
+            "register_backward_hook is not supported: PyTorch deprecated it; use register_full_backward_hook"
         )
 
     # --- members -------------------------------------------------------------------------------------------------
@@ -228,9 +238,9 @@ class Module:
             if child is not None:
                 yield from child.named_modules(memo, _join(prefix, name), remove_duplicate)
 
-    def modules(self) -> Iterator["Module"]:
-        """The module itself and all below it, each once."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
+        """The module itself and all below it, each once unless ``remove_duplicate`` is False."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
@@ -289,6 +299,18 @@ class Module:
             if not isinstance(module, Module):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
+
+    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
+        """Put ``module`` at the path ``target``; with ``strict`` only in the place of one that is there."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f'"module" is not an nn.Module, found {type(module)}')
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict or hasattr(parent, name):
+            self.get_submodule(target)
+        setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at the path ``target``, such as 'layers.0.weight'."""
@@ -367,6 +389,27 @@ class Module:
         """All floating point parameters and buffers as float64; returns the module."""
         return self.to(dtypes.float64)
 
+    def half(self):
+        """Raises: there is no float16 here."""
+        raise NotImplementedError("half: float16 is not supported; the floating point types are float32 and float64")
+
+    def bfloat16(self):
+        """Raises: there is no bfloat16 here."""
+        raise NotImplementedError("bfloat16 is not supported; the floating point types are float32 and float64")
+
+    def type(self, dst_type: Any):
+        """All parameters and buffers, also those of integers, as ``dst_type``; returns the module."""
+        return self._apply(lambda tensor: tensor.to(dtypes.as_dtype(dst_type)))
+
+    def to_empty(self, *, device: Any, recurse: bool = True):
+        """Put memory without values in the place of all parameters and buffers; returns the module."""
+        check_device(device)
+        return self._apply(lambda tensor: tensor.new_empty(tensor.shape), recurse)
+
+    def share_memory(self):
+        """Raises: memory is not shared with other processes here."""
+        raise NotImplementedError("share_memory is not supported: memory is not shared with other processes")
+
     def cpu(self):
         """The module itself: everything is on the CPU."""
         return self
@@ -376,9 +419,9 @@ class Module:
         check_device("cuda" if device is None else device)
 
     @no_grad()
-    def _apply(self, fn: Callable[[Tensor], Tensor]):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True):
         """Put ``fn(tensor)`` in the place of the values of all parameters, their gradients and the buffers."""
-        for module in self.modules():
+        for module in self.modules() if recurse else (self,):
             for parameter in module._parameters.values():
                 if parameter is not None:
                     parameter.data = fn(parameter)
@@ -388,106 +431,6 @@ class Module:
                 if buffer is not None:
                     module._buffers[name] = fn(buffer)
         return self
-
-    # --- saving and loading --------------------------------------------------------------------------------------
-
-    def state_dict(
-        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
-        """An OrderedDict of path -> tensor: the parameters and persistent buffers of the module and all below.
-
-        The tensors share memory with the module's, outside the graph unless ``keep_vars``.
-        """
-        state = OrderedDict() if destination is None else destination
-        self._save_to_state_dict(state, prefix, keep_vars)
-        for name, child in self._modules.items():
-            if child is not None:
-                child.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return state
-
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        """Enter what the module itself, without those below, has into ``destination``."""
-        for name, tensor in self._own_state():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
-        if type(self).get_extra_state is not Module.get_extra_state:
-            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
-
-    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self._parameters.items():
-            if parameter is not None:
-                yield name, parameter
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                yield name, buffer
-
-    def get_extra_state(self) -> Any:
-        """What a subclass wants in the ``state_dict`` beside its tensors."""
-        raise RuntimeError("a module that is given extra state must define get_extra_state() and set_extra_state()")
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take back what `get_extra_state` gave."""
-        raise RuntimeError("a module that is given extra state must define get_extra_state() and set_extra_state()")
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False):
-        """Copy the values of ``state_dict`` into the parameters and buffers; returns (missing_keys, unexpected_keys).
-
-        RuntimeError names every size that differs and, if ``strict``, every key that only one side has. With
-        ``assign`` the tensors of ``state_dict`` take the place of the module's, whose dtype they need not have.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        missing: list[str] = []
-        errors: list[str] = []
-        known: set[str] = set()
-        for path, module in self.named_modules(remove_duplicate=False):
-            prefix = path and f"{path}."
-            known.update(module._load_from_state_dict(state_dict, prefix, assign, missing, errors))
-        unexpected = [key for key in state_dict if key not in known]
-        if strict:
-            errors = [*_key_errors("Missing", missing), *_key_errors("Unexpected", unexpected), *errors]
-        if errors:
-            raise RuntimeError(
-                "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
-            )
-        return _IncompatibleKeys(missing, unexpected)
-
-    def _load_from_state_dict(self, state_dict, prefix: str, assign: bool, missing: list[str], errors: list[str]):
-        """Load what the module itself, without those below, has; note what went wrong; give the keys it knows."""
-        known = []
-        for name, tensor in self._own_state():
-            key = prefix + name
-            known.append(key)
-            if key not in state_dict:
-                missing.append(key)
-            else:
-                error = self._load_tensor(name, tensor, state_dict[key], key, assign)
-                errors.extend([] if error is None else [error])
-        if type(self).set_extra_state is not Module.set_extra_state:
-            key = prefix + _EXTRA_STATE
-            known.append(key)
-            if key in state_dict:
-                self.set_extra_state(state_dict[key])
-            else:
-                missing.append(key)
-        return known
-
-    def _load_tensor(self, name: str, tensor: Tensor, value: Any, key: str, assign: bool) -> str | None:
-        """Load one value; the words for what is wrong with it, if anything is."""
-        if not isinstance(value, Tensor):
-            return f'While copying the parameter named "{key}", expected a Tensor but received {type(value)}'
-        if value._array.shape != tensor._array.shape:
-            return (
-                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-                f"the shape in current model is {tensor.shape}."
-            )
-        if not assign:
-            with no_grad():
-                tensor.copy_(value)
-        elif isinstance(tensor, Parameter) and not isinstance(value, Parameter):
-            self._parameters[name] = Parameter(value, requires_grad=tensor.requires_grad)
-        else:
-            setattr(self, name, value)
-        return None
 
     # --- printing ------------------------------------------------------------------------------------------------
 
@@ -513,7 +456,6 @@ _REPLACEMENTS = (
     ("_modules", (), ("child module", "nn.Module or None")),
     ("_buffers", Tensor, ("buffer", "nn.Buffer, Tensor or None")),
 )
-_EXTRA_STATE = "_extra_state"
 
 
 def in_parentheses(name: str, lines: Iterable[str]) -> str:
@@ -540,11 +482,6 @@ def _attribute(module: Module, name: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         raise AttributeError(f"{module._get_name()} has no attribute `{name}`") from None
-
-
-def _key_errors(what: str, keys: list[str]) -> list[str]:
-    quoted = ", ".join(f'"{key}"' for key in keys)
-    return [f"{what} key(s) in state_dict: {quoted}. "] if keys else []
 
 
 def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: Any, prepend: bool) -> RemovableHandle:

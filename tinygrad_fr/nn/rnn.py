@@ -9,7 +9,7 @@ from ..ops import recurrent
 from ..ops.creation import empty
 from ..ops.joining import cat, stack
 from ..ops.matmul import linear
-from ..ops.random import dropout as _dropout
+from ..ops.stochastic import dropout as _dropout
 from . import init
 from .module import Module
 from .parameter import Parameter

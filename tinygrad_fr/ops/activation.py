@@ -87,6 +87,11 @@ def _(g):
     return g * 0
 
 
+def activated(function, input, inplace=False, **params):
+    """The op ``function`` of the input, or written over it."""
+    return write(function.op, input, (), params) if inplace else apply(function.op, (input,), params)
+
+
 @op(kind="float", launches=True)
 def _leaky_relu(x, *, slope, out=None):
     """x where x > 0, else slope * x."""
@@ -107,8 +112,7 @@ def _(g, x, slope, out=None):
 @public(method=False)
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where it is above 0, else negative_slope * input.  (*) -> (*)."""
-    params = {"slope": float(negative_slope)}
-    return write(_leaky_relu.op, input, (), params) if inplace else apply(_leaky_relu.op, (input,), params)
+    return activated(_leaky_relu, input, inplace, slope=float(negative_slope))
 
 
 @op(kind="float", launches=True)
@@ -130,7 +134,7 @@ def _(g, x, out=None):
 
 def silu(input, inplace=False):
     """input * sigmoid(input), also called swish (Elfwing et al., 2018).  (*) -> (*)."""
-    return write(_silu.op, input, (), {}) if inplace else apply(_silu.op, (input,), {})
+    return activated(_silu, input, inplace)
 
 
 @op(kind="float", launches=True)

@@ -81,8 +81,7 @@ def _drawn(name, draw, params, meaning):
     create_like.__name__ = create_like.__qualname__ = f"{name}_like"
     create.__doc__ = f"A tensor of the given sizes with {meaning}."
     create_like.__doc__ = f"A tensor of the shape and dtype of ``input`` with {meaning}."
-    public(create_like, method=False)
-    return public(create, method=False)
+    return public(create, method=False), public(create_like, method=False)
 
 
 def _float(kind):
@@ -91,8 +90,10 @@ def _float(kind):
     return kind
 
 
-rand = _drawn("rand", _uniform, {"low": 0.0, "high": 1.0}, "uniform draws in [0, 1)")
-randn = _drawn("randn", _normal, {"mean": 0.0, "std": 1.0}, "normal draws of mean 0 and standard deviation 1")
+rand, rand_like = _drawn("rand", _uniform, {"low": 0.0, "high": 1.0}, "uniform draws in [0, 1)")
+randn, randn_like = _drawn(
+    "randn", _normal, {"mean": 0.0, "std": 1.0}, "normal draws of mean 0 and standard deviation 1"
+)
 
 
 def _finished(drawn, dtype, requires_grad, device):
@@ -223,9 +224,9 @@ _normal_into = _fills("normal", ("mean", "std"))
 
 
 @public(function_name=None)
-def uniform_(self, a=0.0, b=1.0, *, generator=None):
-    """Overwrite the tensor with uniform draws in [a, b)."""
-    return write(_uniform_into.op, self, (_state(generator),), {"first": float(a), "second": float(b)})
+def uniform_(self, from_=0.0, to=1.0, *, generator=None):
+    """Overwrite the tensor with uniform draws in [from_, to)."""
+    return write(_uniform_into.op, self, (_state(generator),), {"first": float(from_), "second": float(to)})
 
 
 @public(function_name=None)
@@ -304,40 +305,3 @@ def bernoulli_(self, p=0.5, *, generator=None):
     """Overwrite the tensor with 1 with probability p, else 0."""
     probabilities = p if isinstance(p, Tensor) else constant(np.full(self._array.shape, p, dtypes.float64.numpy))
     return self.copy_(bernoulli(probabilities, generator=generator))
-
-
-# --- dropout -----------------------------------------------------------------------------------------------------
-
-
-@op(keeps=("used",), launches=True)
-def _dropout(x, state, *, p, out=None):
-    """x with each element 0 with probability p and the others over 1 - p; the mask is not stored but drawn again."""
-    return k.random.dropout(x, p, state, out=out)
-
-
-@_dropout.vjp("x")
-def _(g, p, used):
-    return apply(_same_dropout.op, (g, used), {"p": p})
-
-
-@op(launches=True)
-def _same_dropout(x, used, *, p, out=None):
-    """Dropout by the mask that was drawn from the state ``used``."""
-    return k.random.dropout_backward(x, p, used, out=out)
-
-
-@_same_dropout.vjp("x")
-def _(g, used, p):
-    return apply(_same_dropout.op, (g, used), {"p": p})
-
-
-@public(method=False)
-def dropout(input, p=0.5, training=True, inplace=False):
-    """In training, each element 0 with probability p and the others scaled by 1 / (1 - p).  (*) -> (*)."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if inplace:
-        raise NotImplementedError("dropout(inplace=True) is not supported; use its result")
-    if not training:
-        return input
-    return apply(_dropout.op, (input, _state(None)), {"p": float(p)})

@@ -40,20 +40,20 @@ def default_collate(batch: Sequence[Any]) -> Any:
     raise TypeError(_unsupported(type(first)))
 
 
-def default_convert(example: Any) -> Any:
+def default_convert(data: Any) -> Any:
     """Turn the NumPy arrays inside an example into Tensors and leave the rest: what happens without batches."""
-    if isinstance(example, (np.ndarray, np.generic)):
-        array = np.asarray(example)
-        return example if array.dtype.kind in "SUO" else wrap(_supported(array))
-    if isinstance(example, Mapping):
-        return _rebuilt(example, {key: default_convert(value) for key, value in example.items()})
-    if isinstance(example, tuple) and hasattr(example, "_fields"):
-        return type(example)(*map(default_convert, example))
-    if isinstance(example, tuple):
-        return [default_convert(item) for item in example]
-    if isinstance(example, Sequence) and not isinstance(example, (str, bytes)):
-        return _rebuilt(example, [default_convert(item) for item in example])
-    return example
+    if isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(data)
+        return data if array.dtype.kind in "SUO" else wrap(_supported(array))
+    if isinstance(data, Mapping):
+        return _rebuilt(data, {key: default_convert(value) for key, value in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    if isinstance(data, tuple):
+        return [default_convert(item) for item in data]
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _rebuilt(data, [default_convert(item) for item in data])
+    return data
 
 
 def _join_arrays(batch: Sequence[Any]) -> Tensor:
