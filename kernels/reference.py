@@ -125,9 +125,9 @@ def _normal_cdf(x):
 
 
 def _sigmoid_for_gelu(x):
-    """(1 + tanh(u)) / 2 = sigmoid(2u), and the derivative of 2u."""
+    """s = (1 + tanh(u)) / 2 = sigmoid(2u), 1 - s, and the derivative of 2u."""
     u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    return sigmoid(2 * u), 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+    return sigmoid(2 * u), sigmoid(-2 * u), 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
 
 
 def gelu(x, approximate="none", *, out=None):
@@ -141,8 +141,8 @@ def gelu_backward(g, x, approximate="none", *, out=None):
     if approximate == "none":
         derivative = _normal_cdf(x64) + x64 * np.exp(-0.5 * x64 * x64) / math.sqrt(2 * math.pi)
     else:
-        s, slope = _sigmoid_for_gelu(x64)
-        change = x64 * (s * (1 - s))
+        s, rest, slope = _sigmoid_for_gelu(x64)
+        change = x64 * (s * rest)
         derivative = s + np.where(change == 0, 0, change * slope)
     return _give(g * derivative, out, x.dtype)
 

@@ -274,9 +274,9 @@ REFUSED = {
     "empty output": (RuntimeError, "greater than 0", lambda: F.interpolate(zeros(1, 2, 4), scale_factor=0.1)),
     "recompute": (ValueError, "not meaningful", lambda: F.interpolate(zeros(1, 2, 4), 2, recompute_scale_factor=True)),
     "reflection": (RuntimeError, "less than the corresponding", lambda: nn.ReflectionPad1d(3)(zeros(1, 2, 3))),
-    "circle": (RuntimeError, "more than once", lambda: nn.CircularPad1d(4)(zeros(1, 2, 3))),
+    "circle": (RuntimeError, "Padding size should be less", lambda: nn.CircularPad1d(4)(zeros(1, 2, 3))),
     "padded axes": (RuntimeError, "Expected 3D or 4D", lambda: nn.ReflectionPad2d(1)(zeros(2, 3))),
-    "cropped": (RuntimeError, "leaves nothing", lambda: nn.ZeroPad1d((-2, -2))(zeros(1, 2, 3))),
+    "cropped": (RuntimeError, "cut more", lambda: nn.ZeroPad1d((-2, -2))(zeros(1, 2, 3))),
 }
 
 

@@ -72,7 +72,7 @@ SPECS = [
         "bilinear",
         lambda x, y, weight, bias: np.einsum("ni,oij,nj->no", x, weight, y) + bias,
         shapes=sides("ni", "nj", "oij", "o"),
-        integers=None,
+        integers="same",
         extremes=False,
         steps=64,
     ),
