@@ -1,11 +1,14 @@
 """Adding to places of an array, in any order: what the gradient of taking elements from there is made of."""
 
+from typing import Any
+
 import numpy as np
 
 from ._jit import inlined, kernel
 from ._layout import FLOAT32, FLOAT64, INT64
 from ._threads import pool_for, spread
 
+_PLAIN: Any = "CAW"  # NumPy's letters for contiguous, aligned, writable
 _KINDS = (FLOAT32, FLOAT64, INT64)
 _COLUMNS = 32  # that one thread adds up at a time: a line of the cache or more
 _WORTH_IT = 1 << 13  # elements; parts are not smaller than that, where there are so many
@@ -17,15 +20,15 @@ def add_at(out, places, g):
     out: (A, N, B), which is changed; places: (n,) or (A, n, B) integers; g: (A, n, B). What meets in one place is added
     in the order of j. IndexError where a place is not from -N to N - 1.
     """
-    places = np.require(places, INT64, "CAW")
+    places = np.require(places, INT64, _PLAIN)
     if out.flags.carray and out.dtype == g.dtype and out.dtype in _KINDS:
-        arrays = out.reshape(-1), places.reshape(-1), np.require(g, out.dtype, "CAW").reshape(-1)
+        arrays = out.reshape(-1), places.reshape(-1), np.require(g, out.dtype, _PLAIN).reshape(-1)
         if _add(pool_for(g.size), *arrays, out.shape[1], *g.shape[1:]):
             return
     np.add.at(out, _numpy_index(places), g)  # it knows other element types, and the error
 
 
-def _numpy_index(places):
+def _numpy_index(places) -> Any:
     if places.ndim == 1:
         return slice(None), places
     first, _, last = np.ogrid[tuple(map(slice, places.shape))]
