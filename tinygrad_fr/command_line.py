@@ -435,6 +435,15 @@ def _clipping() -> None:
     nn.utils.clip_grad_value_([parameter], 1.0)
 
 
+def _adding_at_indices() -> None:
+    """Whole rows and single elements, each of few numbers and of many."""
+    for shape in (SMALL, LARGE):
+        table = torch.zeros(shape, requires_grad=True)
+        index = torch.zeros(shape, dtype=torch.int64)
+        _backward(F.embedding(index[:, 0], table))
+        _backward(table.gather(0, index))
+
+
 def _loading() -> None:
     data = TensorDataset(torch.zeros(200, 784), torch.zeros(200, dtype=torch.int64))
     for _ in DataLoader(data, batch_size=100, shuffle=True):
@@ -471,6 +480,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "Rprop": _optimizer(optim.Rprop),
     "ASGD": _optimizer(optim.ASGD),
     "gradient clipping": _clipping,
+    "adding at indices": _adding_at_indices,
     "captured steps": _captured_steps,
     "loading of batches": _loading,
 }

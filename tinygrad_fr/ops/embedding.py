@@ -5,6 +5,7 @@ import numpy as np
 from .. import kernels as k
 from ..autograd.dispatch import apply, op
 from ..autograd.mode import no_grad
+from .arrays import add_at
 from .checks import check_values
 from .creation import arange
 
@@ -26,7 +27,7 @@ def _(g, index, weight_shape, padding_idx, by_frequency):
 def _added_rows(g, index, *, rows, padding_idx, out=None):
     """Zeros to whose rows those of ``g`` are added where ``index`` names them, but for ``padding_idx``."""
     result = np.zeros((rows, g.shape[-1]), g.dtype)
-    np.add.at(result, index, g)
+    add_at(result, 0, 1, index, g)
     if padding_idx is not None:
         result[padding_idx] = 0
     return result

@@ -8,6 +8,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.inplace import write
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, plain
+from .arrays import add_at
 from .axes import numpy_names
 from .checks import check_values
 from .convert import converted
@@ -19,6 +20,12 @@ def _along(index, dim):
     """NumPy's index for "position along ``dim``, own place along the others"."""
     places = np.ogrid[tuple(slice(size) for size in index.shape)]
     return tuple(index if i == dim else place for i, place in enumerate(places))
+
+
+def _add_along(out, index, dim, src):
+    """Add ``src`` to ``out``, in place, at ``index`` along ``dim``."""
+    reached = out[tuple(slice(None) if i == dim else slice(size) for i, size in enumerate(index.shape))]
+    add_at(reached, dim, dim + 1, index, np.broadcast_to(src, index.shape))
 
 
 def check_bounds(index, dim, size, error: type[Exception] = IndexError):
@@ -66,7 +73,7 @@ def _(g, index, src_shape, dim):
 def _scatter_add(x, src, index, *, dim, out=None):
     """x to which ``src`` is added at ``index`` along ``dim``."""
     out = copied(x, out)
-    np.add.at(out, _along(index, dim), src)
+    _add_along(out, index, dim, src)
     return out
 
 
@@ -262,7 +269,7 @@ def _(g, x, src, index, dim):
     """Of each factor: g times the product of the others, which is taken without zeros and 0 where another is one."""
     along = _along(index, dim)
     zeros, product = (x == 0).astype(np.int64), np.where(x == 0, 1, x)
-    np.add.at(zeros, along, src == 0)
+    _add_along(zeros, index, dim, (src == 0).astype(np.int64))
     np.multiply.at(product, along, np.where(src == 0, 1, src))
 
     def others(factor, zeros, product):

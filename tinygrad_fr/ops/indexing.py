@@ -1,6 +1,7 @@
 """Reading and writing parts of a tensor: slices, integer arrays, masks; where a condition holds."""
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, apply_view, broadcast, op
 from ..autograd.inplace import write
 from ..autograd.tensor import Tensor, constant, plain
+from .arrays import add_at
 from .convert import converted
 from .splitting import unbind
 
@@ -194,7 +196,7 @@ def _(g, x_shape, indices, static):
 def _put_add(x, *indices, shape, static, out=None):
     """Zeros of ``shape`` to which x is added at integer arrays; an element named twice gets both."""
     result = np.zeros(shape, x.dtype)
-    np.add.at(result, _numpy_index(static, indices), x)
+    _add_at(result, static, indices, x)
     return result
 
 
@@ -229,7 +231,7 @@ def _accumulate(x, value, *indices, static, out=None):
     """x to which ``value`` is added at integer arrays; an element named twice gets both."""
     out = copied(x, out)
     try:
-        np.add.at(out, _numpy_index(static, indices), value)
+        _add_at(out, static, indices, value)
     except IndexError as error:
         raise _explained(error, x) from None
     return out
@@ -243,6 +245,29 @@ def _(g):
 @_accumulate.vjp("value")
 def _(g, value_shape, indices, static):
     return apply(_take.op, (g, *indices), {"static": static}).sum_to_size(value_shape)
+
+
+def _add_at(out, static, indices, x):
+    """Add x to ``out``, in place, at integer arrays."""
+    places = _numpy_index(_for_each_axis(static, out.ndim), indices)
+    is_array = [place.__class__ is np.ndarray for place in places]
+    first, end = is_array.index(True), out.ndim - is_array[::-1].index(True)
+    if not all(is_array[first:end]):  # NumPy puts the axes of arrays that are apart in front of all others
+        first, end = 0, out.ndim
+    found = places[first] if end - first == 1 else _counted_as_one(out.shape[first:end], places[first:end])
+    add_at(out, first, end, found, np.broadcast_to(x, out.shape[:first] + found.shape + out.shape[end:]))
+
+
+def _counted_as_one(sizes, index):
+    """The places that an index of axes of these sizes names, counted in them flattened."""
+    return np.arange(math.prod(sizes)).reshape(sizes)[index]
+
+
+def _for_each_axis(static, ndim):
+    """``static`` without an Ellipsis, and with what it says of every axis."""
+    place = static.index(Ellipsis) if Ellipsis in static else len(static)
+    named = static[:place], static[place + 1 :]
+    return named[0] + (ALL,) * (ndim - len(named[0]) - len(named[1])) + named[1]
 
 
 def copied(x, out):

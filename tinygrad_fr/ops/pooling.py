@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
+from .arrays import add_at
 from .checks import check_values
 from .statistics import root
 from .windows import ALL, Windows, as_batch, at_places, like_batch, named, per_axis, window_sum
@@ -57,9 +58,9 @@ def _at(x, chosen):
 @op
 def _add_at(x, index, *, sizes, out=None):
     """Zeros to which x is added at the places ``index`` of each plane.  (N, C, *), (N, C, *) -> (N, C, *sizes)."""
-    planes = x.shape[:2] + sizes
-    added = np.bincount(_in_all_planes(index, sizes).ravel(), x.ravel(), math.prod(planes))
-    return added.astype(x.dtype).reshape(planes)
+    result = np.zeros(x.shape[:2] + sizes, x.dtype)
+    add_at(result, 2, result.ndim, index, x)
+    return result
 
 
 @_add_at.vjp("x")

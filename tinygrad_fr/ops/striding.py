@@ -8,6 +8,7 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.inplace import become
 from ..autograd.mode import tell_read
+from .arrays import add_at
 from .shape import canonical_dim, sizes
 
 # --- windows along one axis --------------------------------------------------------------------------------------
@@ -96,8 +97,8 @@ def _unstrided(x, *, shape, strides, size, stride, shift, out=None):
     """What lies in the same place: x, of one layout, added up in memory and read in another; shares among equals."""
     read, written, length = _places(shape, strides, size, stride, shift)
     memory, shares = np.zeros(length, x.dtype), np.zeros(length, x.dtype)
-    np.add.at(memory, written, x)
-    np.add.at(shares, read, 1)
+    add_at(memory, 0, 1, written, x)
+    add_at(shares, 0, 1, read, np.ones(read.shape, x.dtype))
     return np.asarray(memory[read] / shares[read])
 
 
@@ -112,8 +113,8 @@ def _restrided(x, *, shape, strides, size, stride, shift, out=None):
     """The transpose of that: the elements of x, in their own layout, read in steps of ``stride``."""
     written, read, length = _places(shape, strides, size, stride, shift)
     memory, shares = np.zeros(length, x.dtype), np.zeros(length, x.dtype)
-    np.add.at(memory, written, x)
-    np.add.at(shares, written, 1)
+    add_at(memory, 0, 1, written, x)
+    add_at(shares, 0, 1, written, np.ones(written.shape, x.dtype))
     return np.asarray(memory[read] / np.maximum(shares[read], 1))
 
 
