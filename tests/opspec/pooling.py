@@ -95,8 +95,11 @@ def _spec(name, twin, params, axes=2, **options):
 SPECS = [
     _spec("max_pool1d", _largest, _windows, 1, extremes=True),
     _spec("max_pool2d", _largest, _windows, extremes=True),
+    _spec("max_pool3d", _largest, _windows, 3, extremes=True),
     _spec("min_pool2d", _smallest, _windows, extremes=True),
+    _spec("avg_pool1d", _mean, _undilated, 1),
     _spec("avg_pool2d", _mean, _undilated),
+    _spec("adaptive_avg_pool1d", _divided(lambda x, axes: x.mean(axes)), _output_size, 1),
     _spec("adaptive_avg_pool2d", _divided(lambda x, axes: x.mean(axes)), _output_size),
     _spec("adaptive_max_pool2d", _divided(lambda x, axes: x.max(axes)), _output_size, extremes=True),
     OpSpec(
