@@ -43,14 +43,14 @@ def _mean(x, kernel_size, stride, padding, count_include_pad):
 
 
 def _divided(reduce):
-    """``reduce`` over windows that divide the axes, (N, C, H, W) -> (N, C)."""
+    """``reduce`` over windows that divide the axes.  (N, C, *) -> (N, C, *output_size)."""
 
     def twin(x, output_size):
         result = np.zeros((*x.shape[:2], *output_size), x.dtype)
         for place in np.ndindex(*output_size):
             each = zip(place, x.shape[2:], output_size, strict=True)
             parts = (slice(i * size // count, math.ceil((i + 1) * size / count)) for i, size, count in each)
-            result[(..., *place)] = reduce(x[(..., *parts)], (2, 3))
+            result[(..., *place)] = reduce(x[(..., *parts)], tuple(range(2, x.ndim)))
         return result
 
     return twin
