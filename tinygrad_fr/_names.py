@@ -42,6 +42,17 @@ _RANDOM = (
 )
 
 
+# In-place forms that are functions too, as in PyTorch: ``relu_(x)`` is ``x.relu_()``.
+_IN_PLACE = (
+    *("abs_", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "fix_", "floor_", "frac_", "nan_to_num_", "neg_"),
+    *("negative_", "reciprocal_", "relu_", "round_", "rsqrt_", "sqrt_", "square_", "trunc_"),
+    *("exp_", "exp2_", "expm1_", "log_", "log10_", "log1p_", "log2_", "logit_", "sigmoid_", "erf_", "erfc_", "sinc_"),
+    *("sin_", "cos_", "tan_", "asin_", "acos_", "atan_", "arcsin_", "arccos_", "arctan_", "deg2rad_", "rad2deg_"),
+    *("sinh_", "cosh_", "tanh_", "asinh_", "acosh_", "atanh_", "arcsinh_", "arccosh_", "arctanh_"),
+    *("addmv_", "gcd_", "lcm_", "ldexp_", "xlogy_", "as_strided_", "detach_", "fill_", "zero_"),
+)
+
+
 class _Cuda:
     """What programs ask before they choose a device."""
 
@@ -59,6 +70,7 @@ def public_names() -> dict[str, Any]:
     return {
         **ops.namespace,
         **{name: getattr(autograd, name) for name in _ENGINE},
+        **{name: getattr(autograd.Tensor, name) for name in _IN_PLACE},
         **{kind.name: kind for kind in dtypes.ALL},
         **_DTYPES,
         **_CONSTANTS,

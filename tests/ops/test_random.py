@@ -101,6 +101,7 @@ def test_bernoulli_and_multinomial():
         with pytest.raises(RuntimeError, match="p_in >= 0"):
             torch.bernoulli(torch.tensor([bad]))
     assert torch.multinomial(torch.tensor([[0.0, 1.0], [3.0, 0.0]]), 1).tolist() == [[1], [0]]
+    assert torch.tensor([0.0, 1.0]).multinomial(1).tolist() == [1]
     assert sorted(torch.multinomial(torch.ones(5), 5).tolist()) == [0, 1, 2, 3, 4]
     assert set(torch.multinomial(torch.tensor([0.0, 2.0, 1.0]), 300, True).tolist()) == {1, 2}
     with pytest.raises(RuntimeError, match="without replacement"):

@@ -123,13 +123,17 @@ NOT_COMPUTING = {
     *("is_same_size", "is_signed", "storage_offset", "tril_indices", "triu_indices"),
 }
 
-# Names whose writes and reads have tests of their own: test_compare, test_indexing, test_views_inplace, test_shape.
+# Names that have tests of their own, writes and reads: test_compare, test_indexing, test_views_inplace, test_shape.
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not")
 TESTED_APART = {f"{name}_" for name in COMPARISONS} | {
     *("__getitem__", "__setitem__", "copy_", "fill_", "zero_", "masked_fill_", "__pos__", "__rpow__"),
     *("apply_", "as_strided_", "map_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"),
     *("fill_diagonal_", "index_add_", "index_copy_", "index_put_", "masked_scatter_", "put_"),
     *("scatter_", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
+    *("celu_", "selu_", "threshold_", "rrelu_"),  # test_operators
+    *("alpha_dropout", "alpha_dropout_", "dropout_", "feature_alpha_dropout", "feature_alpha_dropout_"),
+    *("embedding", "batch_norm", "instance_norm", "layer_norm", "group_norm", "adaptive_max_pool1d"),
+    *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
 }
 
 __all__ = ["DIFFERENTIABLE", "NOT_COMPUTING", "SPECS", "TESTED_APART", "Case", "OpSpec", "as_list", "cases"]

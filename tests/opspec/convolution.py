@@ -107,6 +107,8 @@ def _spec(name, twin, axes, transposed, params):
 SPECS = [
     _spec("conv1d", _convolved, 1, False, _options),
     _spec("conv2d", _convolved, 2, False, _options),
+    _spec("conv3d", _convolved, 3, False, _options),
     _spec("conv_transpose1d", _transposed, 1, True, _transposed_options),
     _spec("conv_transpose2d", _transposed, 2, True, _transposed_options),
+    _spec("conv_transpose3d", _transposed, 3, True, _transposed_options),
 ]

@@ -43,14 +43,14 @@ def _mean(x, kernel_size, stride, padding, count_include_pad):
 
 
 def _divided(reduce):
-    """``reduce`` over windows that divide the axes, (N, C, H, W) -> (N, C)."""
+    """``reduce`` over windows that divide the axes.  (N, C, *) -> (N, C, *output_size)."""
 
     def twin(x, output_size):
         result = np.zeros((*x.shape[:2], *output_size), x.dtype)
         for place in np.ndindex(*output_size):
             each = zip(place, x.shape[2:], output_size, strict=True)
             parts = (slice(i * size // count, math.ceil((i + 1) * size / count)) for i, size, count in each)
-            result[(..., *place)] = reduce(x[(..., *parts)], (2, 3))
+            result[(..., *place)] = reduce(x[(..., *parts)], tuple(range(2, x.ndim)))
         return result
 
     return twin
@@ -95,8 +95,11 @@ def _spec(name, twin, params, axes=2, **options):
 SPECS = [
     _spec("max_pool1d", _largest, _windows, 1, extremes=True),
     _spec("max_pool2d", _largest, _windows, extremes=True),
+    _spec("max_pool3d", _largest, _windows, 3, extremes=True),
     _spec("min_pool2d", _smallest, _windows, extremes=True),
+    _spec("avg_pool1d", _mean, _undilated, 1),
     _spec("avg_pool2d", _mean, _undilated),
+    _spec("adaptive_avg_pool1d", _divided(lambda x, axes: x.mean(axes)), _output_size, 1),
     _spec("adaptive_avg_pool2d", _divided(lambda x, axes: x.mean(axes)), _output_size),
     _spec("adaptive_max_pool2d", _divided(lambda x, axes: x.max(axes)), _output_size, extremes=True),
     OpSpec(

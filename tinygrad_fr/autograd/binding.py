@@ -72,24 +72,24 @@ def _in_place_form(function: Any, name: str) -> Callable[..., Any]:
 
 
 def _writing_of_one(made: Op) -> Callable[..., Any]:
-    return lambda self: write(made, self, (), {})
+    return lambda input: write(made, input, (), {})
 
 
 def _writing_of_two(made: Op) -> Callable[..., Any]:
-    return lambda self, other: write(made, self, (other,), {})
+    return lambda input, other: write(made, input, (other,), {})
 
 
 def _copying_back(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """``function``, its result copied into the tensor; where it is recorded, computed from a copy, which stays."""
 
     @functools.wraps(function)
-    def in_place(self, *args, **kwargs):
-        check_writable(name, self)
-        result = function(self.clone() if thread.mode.grad else self, *args, **kwargs)
-        if not dtypes.can_cast(result.dtype, self.dtype):
+    def in_place(input, *args, **kwargs):
+        check_writable(name, input)
+        result = function(input.clone() if thread.mode.grad else input, *args, **kwargs)
+        if not dtypes.can_cast(result.dtype, input.dtype):
             raise RuntimeError(
-                f"result type {result.dtype.name} can't be cast to the desired output type {self.dtype.name} ({name}_)"
+                f"result type {result.dtype.name} can't be cast to the desired output type {input.dtype.name} ({name}_)"
             )
-        return self.copy_(result)
+        return input.copy_(result)
 
     return in_place

@@ -42,6 +42,7 @@ from ..ops.normalization import batch_norm, group_norm, instance_norm, layer_nor
 from ..ops.padding import pad
 from ..ops.piecewise import (
     celu,
+    celu_,
     elu,
     glu,
     hardshrink,
@@ -53,10 +54,12 @@ from ..ops.piecewise import (
     prelu,
     relu6,
     selu,
+    selu_,
     softshrink,
     softsign,
     tanhshrink,
     threshold,
+    threshold_,
 )
 from ..ops.pooling import (
     avg_pool1d,
@@ -85,6 +88,7 @@ from ..ops.stochastic import (
     feature_alpha_dropout,
     gumbel_softmax,
     rrelu,
+    rrelu_,
 )
 from ..ops.windows import fold, unfold
 
@@ -226,32 +230,9 @@ def elu_(input, alpha=1.0):
     return elu(input, alpha, inplace=True)
 
 
-def selu_(input):
-    """`selu`, written over the input."""
-    return selu(input, inplace=True)
-
-
-def celu_(input, alpha=1.0):
-    """`celu`, written over the input."""
-    return celu(input, alpha, inplace=True)
-
-
 def hardtanh_(input, min_val=-1.0, max_val=1.0):
     """`hardtanh`, written over the input."""
     return hardtanh(input, min_val, max_val, inplace=True)
-
-
-def threshold_(input, threshold, value):
-    """`threshold`, written over the input."""
-    return _threshold(input, threshold, value, inplace=True)
-
-
-_threshold = threshold
-
-
-def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
-    """`rrelu`, written over the input."""
-    return rrelu(input, lower, upper, training, inplace=True)
 
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
 from .pooling import check_axes, extreme_of
@@ -129,4 +130,5 @@ def _dividing(name, input, axes, output_size):
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_mean, (1, 2, 3))
+public(adaptive_avg_pool1d, method=False)
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_extreme, (1, 2, 3))

@@ -169,23 +169,23 @@ def _(g):
 
 
 @public(function_name=None)
-def fill_(self, value):
+def fill_(input, value):
     """Write ``value``, a number or a 0-d tensor, into every element."""
     if isinstance(value, Tensor):
         if value.ndim:
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
             )
-        value = value.to(self.dtype)
-    elif not isinstance(value, float) or self._array.dtype.kind != "f":
-        value = converted(value, self._array.dtype).item()
-    return write(_fill.op, self, (value,), {})
+        value = value.to(input.dtype)
+    elif not isinstance(value, float) or input._array.dtype.kind != "f":
+        value = converted(value, input._array.dtype).item()
+    return write(_fill.op, input, (value,), {})
 
 
 @public(function_name=None)
-def zero_(self):
+def zero_(input):
     """Write 0 into every element."""
-    return write(_fill.op, self, (0,), {})
+    return write(_fill.op, input, (0,), {})
 
 
 def _write_elements(name, self, elements):

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .. import kernels as k
+from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from .windows import Windows, add_up, as_batch, chunks, like_batch, named, per_axis, seen
 
@@ -280,3 +281,6 @@ def _times(sizes):
 
 conv1d, conv2d, conv3d = map(_convolution, (1, 2, 3))
 conv_transpose1d, conv_transpose2d, conv_transpose3d = map(_transposed_convolution, (1, 2, 3))
+
+for _function in (conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d):
+    public(_function, method=False)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..autograd.binding import public
 from ..autograd.mode import no_grad
 from .windows import Windows, window_sum
 
@@ -72,6 +73,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     return result if bias is None else result + bias
 
 
+@public(method=False)
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """Divided by the root of the mean square over the last axes.  (*, *shape) -> (*, *shape).
 

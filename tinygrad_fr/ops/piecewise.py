@@ -66,6 +66,12 @@ def selu(input, inplace=False):
 
 
 @public(method=False)
+def selu_(input):
+    """`selu`, written over the input."""
+    return selu(input, inplace=True)
+
+
+@public(method=False)
 def celu(input, alpha=1.0, inplace=False):
     """input where it is above 0, else alpha (exp(input / alpha) - 1).  (*) -> (*).  Source: Barron, 2017.
 
@@ -74,6 +80,12 @@ def celu(input, alpha=1.0, inplace=False):
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return activated(_elu, input, inplace, alpha=float(alpha), scale=1.0, rate=1.0 / alpha)
+
+
+@public(method=False)
+def celu_(input, alpha=1.0):
+    """`celu`, written over the input."""
+    return celu(input, alpha, inplace=True)
 
 
 # --- constants outside bounds ------------------------------------------------------------------------------------
@@ -153,6 +165,12 @@ def _(g, x, bound):
 def threshold(input, threshold, value, inplace=False):
     """input where it is above ``threshold``, else ``value``.  (*) -> (*)."""
     return activated(_threshold, input, inplace, bound=threshold, value=value)
+
+
+@public(method=False)
+def threshold_(input, threshold, value):
+    """`threshold`, written over the input."""
+    return activated(_threshold, input, inplace=True, bound=threshold, value=value)
 
 
 @op

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import constant
 from .arrays import add_at
@@ -300,3 +301,6 @@ min_pool1d, min_pool2d, min_pool3d = (_extreme(axes, f"min_pool{axes}d", "smalle
 avg_pool2d, avg_pool3d = _mean_pool(2), _mean_pool(3)
 lp_pool1d, lp_pool2d, lp_pool3d = map(_lp, (1, 2, 3), (avg_pool1d, avg_pool2d, avg_pool3d))
 max_unpool1d, max_unpool2d, max_unpool3d = map(_unpool, (1, 2, 3))
+
+for _function in (avg_pool1d, max_pool1d, max_pool2d, max_pool3d):
+    public(_function, method=False)

@@ -173,7 +173,7 @@ def _check_probabilities(values):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities lie in 0 ... 1")
 
 
-@public(method=False)
+@public
 def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Positions drawn by the weights in the rows of ``input``.  (N, C) -> (N, num_samples);  (C,) -> (num_samples,)."""
     tell_read("multinomial()")

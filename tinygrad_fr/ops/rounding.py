@@ -161,17 +161,17 @@ def clamp(input, min=None, max=None):
 
 
 @public(function_name=None)
-def clamp_(self, min=None, max=None):
+def clamp_(input, min=None, max=None):
     """`clamp`, written into the tensor itself."""
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        self = self if min is None else write(_clamp_min.op, self, (min,), {})
-        return self if max is None else write(_clamp_max.op, self, (max,), {})
-    kind = _type_between(self, min, max)
-    if kind is not self.dtype:
+        input = input if min is None else write(_clamp_min.op, input, (min,), {})
+        return input if max is None else write(_clamp_max.op, input, (max,), {})
+    kind = _type_between(input, min, max)
+    if kind is not input.dtype:
         raise RuntimeError(
-            f"result type {kind.name} can't be cast to the desired output type {self.dtype.name} (clamp_)"
+            f"result type {kind.name} can't be cast to the desired output type {input.dtype.name} (clamp_)"
         )
-    return write(_clamp.op, self, (), {"low": min, "high": max})
+    return write(_clamp.op, input, (), {"low": min, "high": max})
 
 
 def _type_between(input, low, high):
@@ -227,11 +227,11 @@ def round(input, *, decimals=0):
 
 
 @public(function_name=None)
-def round_(self, *, decimals=0):
+def round_(input, *, decimals=0):
     """`round`, written into the tensor itself."""
     if decimals == 0:
-        return write(_round.op, self, (), {})
-    return write(_round_decimals.op, self, (), {"decimals": decimals})
+        return write(_round.op, input, (), {})
+    return write(_round_decimals.op, input, (), {"decimals": decimals})
 
 
 @public

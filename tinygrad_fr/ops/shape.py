@@ -1,6 +1,7 @@
 """Shapes: views of the same memory where that is possible."""
 
 import builtins
+import functools
 import math
 import operator
 
@@ -451,6 +452,7 @@ def contiguous(self):
 def _in_place(function):
     """``squeeze_`` of `squeeze`, and so on."""
 
+    @functools.wraps(function)
     def reshaped(self, *args, **kwargs):
         return become(self, lambda tensor: function(tensor, *args, **kwargs), f"{function.__name__}_")
 

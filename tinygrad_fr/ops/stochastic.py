@@ -47,6 +47,12 @@ def dropout(input, p=0.5, training=True, inplace=False):
     return _over(input, apply(_dropout.op, (input, _state(None)), {"p": float(p)}), inplace)
 
 
+@public(method=False)
+def dropout_(input, p, train):
+    """`dropout`, written over the input."""
+    return dropout(input, p, train, inplace=True)
+
+
 def check_probability(p):
     """ValueError where ``p`` is none."""
     if not 0 <= p <= 1:
@@ -117,6 +123,7 @@ def _warn_of_axes(name, ndim):
 _SELU_AT_MINUS_INFINITY = -1.7580993408473766  # what is dropped has this value: -scale * alpha of `selu`
 
 
+@public(method=False)
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """In training, each element with probability p what SELU gives for -infinity.  (*) -> (*).
 
@@ -128,6 +135,13 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
     return _over(input, _moved_dropout(input, ones(input._array.shape, dtype=input.dtype), p), inplace)
 
 
+@public(method=False)
+def alpha_dropout_(input, p, train):
+    """`alpha_dropout`, written over the input."""
+    return alpha_dropout(input, p, train, inplace=True)
+
+
+@public(method=False)
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """As `alpha_dropout`, each channel as a whole.  (N, C, *) -> (N, C, *)."""
     check_probability(p)
@@ -136,6 +150,12 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     if not training or p == 0:
         return input
     return _over(input, _moved_dropout(input, _one_for_each_channel(input), p), inplace)
+
+
+@public(method=False)
+def feature_alpha_dropout_(input, p, train):
+    """`feature_alpha_dropout`, written over the input."""
+    return feature_alpha_dropout(input, p, train, inplace=True)
 
 
 def _moved_dropout(input, one, p):
@@ -163,6 +183,12 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     x = input.clone() if inplace else input
     slope = rand_like(x) * (upper - lower) + lower
     return _over(input, relu(x) + slope * x.clamp(max=0), inplace)
+
+
+@public(method=False)
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """`rrelu`, written over the input."""
+    return rrelu(input, lower, upper, training, inplace=True)
 
 
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):

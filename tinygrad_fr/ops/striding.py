@@ -178,9 +178,9 @@ def _check_inside(array, size, stride, offset):
 
 
 @public(function_name=None)
-def as_strided_(self, size, stride, storage_offset=None):
+def as_strided_(input, size, stride, storage_offset=None):
     """`as_strided` of the tensor itself: it shows its memory in another way."""
-    return become(self, lambda tensor: as_strided(tensor, size, stride, storage_offset), "as_strided")
+    return become(input, lambda tensor: as_strided(tensor, size, stride, storage_offset), "as_strided")
 
 
 @public(function_name=None)
