@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from . import autograd, ops, random
-from .autograd import dtypes
+from .autograd import dtypes, tensor_types
+from .autograd.formatting import set_printoptions
 from .serialization import load, save
 from .threads import get_num_threads, set_num_threads
 
@@ -61,6 +62,7 @@ def public_names() -> dict[str, Any]:
         **{name: getattr(autograd, name) for name in _ENGINE},
         **{kind.name: kind for kind in dtypes.ALL},
         **_DTYPES,
+        **tensor_types.ALL,
         **_CONSTANTS,
         **{name: getattr(random, name) for name in _RANDOM},
         "can_cast": dtypes.can_cast,
@@ -75,6 +77,7 @@ def public_names() -> dict[str, Any]:
         "result_type": dtypes.result_type,
         "save": save,
         "set_default_dtype": dtypes.set_default_dtype,
+        "set_printoptions": set_printoptions,
         "set_num_threads": set_num_threads,
     }
 

@@ -356,7 +356,9 @@ class Tensor:
         return formatting.describe(self)  # type: ignore[arg-type]
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self._array.ndim == 0 else format(str(self), spec)
+        if self._array.ndim == 0 and (spec or type(self) is Tensor):
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if self._node is not None:
