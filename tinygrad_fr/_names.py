@@ -1,5 +1,6 @@
 """The names of the package: what ``tinygrad_fr.NAME`` can be."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,11 @@ def public_names() -> dict[str, Any]:
 
 
 def finfo(type: Any = None) -> Any:
-    """The limits of a floating point type: eps, max, min, tiny."""
-    return np.finfo((dtypes.get_default_dtype() if type is None else dtypes.as_dtype(type)).numpy)
+    """The limits of a floating point type as Python's numbers: bits, eps, max, min, tiny, resolution."""
+    kind = dtypes.get_default_dtype() if type is None else dtypes.as_dtype(type)
+    found = np.finfo(kind.numpy)
+    names = ("bits", "eps", "max", "min", "tiny", "smallest_normal", "resolution")
+    return SimpleNamespace(dtype=kind.name, **{name: np.asarray(getattr(found, name)).item() for name in names})
 
 
 def iinfo(type: Any) -> Any:

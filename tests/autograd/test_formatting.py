@@ -81,3 +81,15 @@ def test_functions_of_tensors_refuse_numbers(function):
 def test_joining_the_rows_of_one_tensor_is_refused(join):
     with pytest.raises(TypeError, match="must be tuple of Tensors, not Tensor"):
         join(torch.ones(2, 3))
+
+
+def test_parts_and_sums_of_sizes_are_sizes():
+    shape = torch.ones(2, 3).shape
+    assert repr(shape[1:]) == "tinygrad_fr.Size([3])"
+    assert repr(shape + (4,)) == "tinygrad_fr.Size([2, 3, 4])"
+    assert type(shape[0]) is int
+
+
+def test_limits_of_types_print_as_numbers_of_python():
+    assert repr(torch.finfo(torch.float32).eps) == "1.1920928955078125e-07"
+    assert type(torch.finfo(torch.float64).max) is float
