@@ -1,11 +1,13 @@
 """The names of the package: what ``tinygrad_fr.NAME`` can be."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from . import autograd, ops, random
-from .autograd import dtypes
+from .autograd import dtypes, tensor_types
+from .autograd.formatting import set_printoptions
 from .serialization import load, save
 from .threads import get_num_threads, set_num_threads
 
@@ -73,6 +75,7 @@ def public_names() -> dict[str, Any]:
         **{name: getattr(autograd.Tensor, name) for name in _IN_PLACE},
         **{kind.name: kind for kind in dtypes.ALL},
         **_DTYPES,
+        **tensor_types.ALL,
         **_CONSTANTS,
         **{name: getattr(random, name) for name in _RANDOM},
         "can_cast": dtypes.can_cast,
@@ -87,13 +90,17 @@ def public_names() -> dict[str, Any]:
         "result_type": dtypes.result_type,
         "save": save,
         "set_default_dtype": dtypes.set_default_dtype,
+        "set_printoptions": set_printoptions,
         "set_num_threads": set_num_threads,
     }
 
 
 def finfo(type: Any = None) -> Any:
-    """The limits of a floating point type: eps, max, min, tiny."""
-    return np.finfo((dtypes.get_default_dtype() if type is None else dtypes.as_dtype(type)).numpy)
+    """The limits of a floating point type as Python's numbers: bits, eps, max, min, tiny, resolution."""
+    kind = dtypes.get_default_dtype() if type is None else dtypes.as_dtype(type)
+    found = np.finfo(kind.numpy)
+    names = ("bits", "eps", "max", "min", "tiny", "smallest_normal", "resolution")
+    return SimpleNamespace(dtype=kind.name, **{name: np.asarray(getattr(found, name)).item() for name in names})
 
 
 def iinfo(type: Any) -> Any:

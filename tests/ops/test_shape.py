@@ -147,7 +147,7 @@ def test_conversions_keep_the_graph():
     assert x.to(torch.float32, copy=True) is not x
     assert x.long().tolist() == [1, 2]
     assert not x.long().requires_grad
-    assert x.type() == "tinygrad_fr.float32"
+    assert x.type() == "tinygrad_fr.FloatTensor"
     with pytest.raises(NotImplementedError, match="memory_format"):
         x.to(memory_format="channels_last")
 

@@ -112,6 +112,14 @@ def record(op: Op, inputs, arrays, result, kept, params, result_counter) -> Node
 _ONE = (True,)
 
 
+def _not_a_tensor(op: Op, value: Any) -> TypeError:
+    """The error for a number, list or array where a function takes a tensor."""
+    return TypeError(
+        f"{op.name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}; "
+        "make one by torch.tensor(...)"
+    )
+
+
 def _refuse_inference(op: Op, tensor: Tensor) -> Any:
     """Raise: a tensor without a version counter was made under inference_mode."""
     raise RuntimeError(
@@ -195,7 +203,7 @@ def unary(kind: str = "float", *, launches: bool = False, scalar: str | None = N
             try:
                 x = input._array
             except AttributeError:
-                return apply(made, (input,), {})
+                raise _not_a_tensor(made, input) from None
             if only_float and x.dtype is not F32 and x.dtype is not F64:
                 return apply(made, (input,), {})
             mode = thread.mode

@@ -40,7 +40,7 @@ FROM_NUMPY = {each.numpy: each for each in ALL}
 _BY_NAME = {each.name: each for each in ALL} | {
     "float": float32, "double": float64, "long": int64, "int": int32, "short": int16,
 }  # fmt: skip
-_BY_PYTHON = {float: float32, int: int64, bool: bool_}
+_BY_PYTHON = {float: float64, int: int64, bool: bool_}
 
 # NumPy keeps one dtype object for each native type, so the hot path compares with `is`.
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -68,7 +68,7 @@ def as_dtype(value: Any) -> dtype:
     if isinstance(value, dtype):
         return value
     if isinstance(value, type) and value in _BY_PYTHON:
-        return _default if value is float else _BY_PYTHON[value]
+        return _BY_PYTHON[value]
     if isinstance(value, str) and value in _BY_NAME:
         return _BY_NAME[value]
     try:

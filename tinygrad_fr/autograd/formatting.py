@@ -1,6 +1,8 @@
 """How a tensor prints: as in PyTorch, so that course material and doctests keep their text."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +12,40 @@ from . import dtypes
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-DIGITS = 4  # after the decimal point
-SUMMARISE_ABOVE = 1000  # elements
-EDGE_ITEMS = 3
-LINE_WIDTH = 80
 PREFIX = "tensor("
 
 Writer = Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class PrintOptions:
+    """What `set_printoptions` sets: digits after the decimal point, when and how to shorten, powers of ten or not."""
+
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
+    sci_mode: bool | None = None  # None: where the elements ask for it
+
+
+PROFILES = {
+    "default": PrintOptions(),
+    "short": PrintOptions(precision=2, edgeitems=2),
+    "full": PrintOptions(threshold=math.inf),
+}
+_options = PROFILES["default"]
+
+
+def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
+    """How tensors print from now on: the named ``profile`` or what was set before, changed where not None.
+
+    ``sci_mode`` is decided for each tensor again unless it is given.
+    """
+    global _options
+    base = _options if profile is None else PROFILES[profile]
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    changed = {name: value for name, value in given.items() if value is not None}
+    _options = replace(base, sci_mode=sci_mode, **changed)
 
 
 def describe(tensor: "Tensor") -> str:
@@ -24,7 +53,7 @@ def describe(tensor: "Tensor") -> str:
     text = PREFIX + _values(tensor._array)
     for note in _notes(tensor):
         last_line = len(text) - text.rfind("\n") + 1
-        fits = last_line + len(note) + 2 <= LINE_WIDTH
+        fits = last_line + len(note) + 2 <= _options.linewidth
         text += (", " if fits else ",\n" + " " * len(PREFIX)) + note
     return text + ")"
 
@@ -47,7 +76,7 @@ def _notes(tensor: "Tensor") -> list[str]:
 def _values(array: np.ndarray) -> str:
     if array.size == 0:
         return "[]"
-    summarise = array.size > SUMMARISE_ABOVE
+    summarise = array.size > _options.threshold
     shown = _edges(array) if summarise else array
     write, width = _float_writer(shown) if array.dtype.kind == "f" else _plain_writer(shown)
     return _nested(array, lambda value: write(value).rjust(width), width, len(PREFIX), summarise)
@@ -56,8 +85,8 @@ def _values(array: np.ndarray) -> str:
 def _edges(array: np.ndarray) -> np.ndarray:
     """The elements that are shown of an array too large to be shown in full."""
     for axis, size in enumerate(array.shape):
-        if size > 2 * EDGE_ITEMS:
-            array = np.take(array, [*range(EDGE_ITEMS), *range(-EDGE_ITEMS, 0)], axis)
+        if size > 2 * _options.edgeitems:
+            array = np.take(array, [*range(_options.edgeitems), *range(-_options.edgeitems, 0)], axis)
     return array
 
 
@@ -74,12 +103,13 @@ def _float_writer(array: np.ndarray) -> tuple[Writer, int]:
     smallest, largest = np.abs(values).min(), np.abs(values).max()
     whole = bool(np.all(values == np.ceil(values)))
     write: Writer
-    if largest / smallest > 1000 or largest > 1e8 or (not whole and smallest < 1e-4):
-        write = lambda value: f"{value:.{DIGITS}e}"  # noqa: E731
+    wide = largest / smallest > 1000 or largest > 1e8 or (not whole and smallest < 1e-4)
+    if wide if _options.sci_mode is None else _options.sci_mode:
+        write = lambda value: f"{value:.{_options.precision}e}"  # noqa: E731
     elif whole:
         write = _write_whole
     else:
-        write = lambda value: f"{value:.{DIGITS}f}"  # noqa: E731
+        write = lambda value: f"{value:.{_options.precision}f}"  # noqa: E731
     return write, max(len(write(value)) for value in values)
 
 
@@ -91,8 +121,8 @@ def _nested(array: np.ndarray, write: Writer, width: int, indent: int, summarise
     """The elements in brackets, one pair an axis, rows under each other; the depth is the number of axes."""
     if array.ndim == 0:
         return write(array[()])
-    cut = summarise and len(array) > 2 * EDGE_ITEMS
-    first, last = (array[:EDGE_ITEMS], array[-EDGE_ITEMS:]) if cut else (array, array[:0])
+    cut = summarise and len(array) > 2 * _options.edgeitems
+    first, last = (array[: _options.edgeitems], array[-_options.edgeitems :]) if cut else (array, array[:0])
     if array.ndim == 1:
         items = [write(each) for each in first] + [" ..."] * cut + [write(each) for each in last]
         return "[" + _wrapped(items, width, indent) + "]"
@@ -103,6 +133,6 @@ def _nested(array: np.ndarray, write: Writer, width: int, indent: int, summarise
 
 def _wrapped(items: list[str], width: int, indent: int) -> str:
     """As many items in a line as fit."""
-    count = max(1, (LINE_WIDTH - indent) // (width + 2))
+    count = max(1, (_options.linewidth - indent) // (width + 2))
     lines = [", ".join(items[i : i + count]) for i in range(0, len(items), count)]
     return (",\n" + " " * (indent + 1)).join(lines)

@@ -25,6 +25,13 @@ class Size(tuple):
     def numel(self) -> int:
         return int(np.prod(self, dtype=np.int64))
 
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(found, tuple) else found
+
+    def __add__(self, other: Any) -> "Size":
+        return Size(tuple.__add__(self, other))
+
     def __repr__(self) -> str:
         return f"tinygrad_fr.Size([{', '.join(map(str, self))}])"
 
@@ -356,7 +363,9 @@ class Tensor:
         return formatting.describe(self)  # type: ignore[arg-type]
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self._array.ndim == 0 else format(str(self), spec)
+        if self._array.ndim == 0 and (spec or type(self) is Tensor):
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if self._node is not None:

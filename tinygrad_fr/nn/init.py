@@ -81,7 +81,7 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         )
     normal = statistics.NormalDist(mean, std)
     low, high = normal.cdf(a), normal.cdf(b)
-    draws = rand(tensor.numel(), generator=generator, dtype=float).numpy().astype(np.float64)
+    draws = rand(tensor.numel(), generator=generator).numpy().astype(np.float64)
     inside = np.clip(low + draws * (high - low), 1e-300, 1 - 1e-16)
     values = np.fromiter(map(normal.inv_cdf, inside.tolist()), np.float64, tensor.numel())
     _write(tensor, np.clip(values, a, b).reshape(tensor.shape))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..autograd import dtypes
+from ..autograd import dtypes, tensor_types
 from ..autograd.binding import public
 from ..autograd.device import check_device, device
 from ..autograd.dispatch import apply, op
@@ -76,7 +76,7 @@ _DEVICE_NAMES = ("cpu", "cuda", "mps", "xpu", "meta")
 @public(function_name=None)
 def type(self, dtype=None):
     """The tensor in ``dtype``; without one, the name of its type."""
-    return f"tinygrad_fr.{self.dtype.name}" if dtype is None else self.to(dtype)
+    return tensor_types.type_of(self) if dtype is None else self.to(tensor_types.as_dtype(dtype))
 
 
 @public(function_name=None)

@@ -21,6 +21,15 @@ def listed(tensors):
     return list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors)
 
 
+def _check_sequence(name, tensors):
+    """TypeError for a tensor where several are to be joined: iterating over it would give its rows."""
+    if isinstance(tensors, Tensor):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor; "
+            f"put the tensors in a list: {name}([x, y])"
+        )
+
+
 @op
 def _cat(*xs, dim, out=None):
     """The inputs one after the other along ``dim``."""
@@ -37,6 +46,7 @@ def _(g, position, shapes, dim):
 @numpy_names
 def cat(tensors, dim=0):
     """The tensors one after the other along the axis ``dim``.  [(A, C), (B, C)] -> (A+B, C)."""
+    _check_sequence("cat", tensors)
     tensors = [each for each in tensors if each._array.shape != (0,)] or list(tensors)
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
@@ -70,6 +80,7 @@ concatenate = public(cat, method=False, function_name="concatenate")
 @numpy_names
 def stack(tensors, dim=0):
     """The tensors, all of one shape, along a new axis ``dim``.  [(C,), (C,)] -> (2, C)."""
+    _check_sequence("stack", tensors)
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")

@@ -1,13 +1,13 @@
 """Linear algebra: products of several matrices, determinants, inverses, factors."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
-from ..autograd.tensor import Tensor, constant
+from ..autograd.tensor import constant
+from . import return_types
 from .checks import check_floating
 from .creation import eye
 from .joining import cat
@@ -195,17 +195,10 @@ def _(g, x):
     return g.unsqueeze(-1).unsqueeze(-1) * inv(x).mT
 
 
-class SignLogAbsDet(NamedTuple):
-    """A determinant: its sign, and the logarithm of its magnitude."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
 def slogdet(A):
     """The sign of the determinant and the logarithm of its magnitude.  (..., N, N) -> (...), (...)."""
     _check_square("linalg.slogdet", A)
-    return SignLogAbsDet(apply(_sign_of_det.op, (A,), {}), apply(_log_of_det.op, (A,), {}))
+    return return_types.linalg_slogdet(apply(_sign_of_det.op, (A,), {}), apply(_log_of_det.op, (A,), {}))
 
 
 @public

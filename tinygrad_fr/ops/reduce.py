@@ -1,7 +1,6 @@
 """Sums, products, extremes and truth over some or all axes."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from ..autograd.dispatch import apply, op
 from ..autograd.engine import use_sum
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor
+from . import return_types
 from .axes import numpy_names, stretch
 from .checks import check_floating, check_kind
 from .joining import cat
@@ -220,36 +220,25 @@ argmax = _position("argmax", lambda *arguments: k.reduce.argmax(*arguments), "la
 argmin = _position("argmin", lambda *arguments: k.reduce.argmin(*arguments), "smallest")
 
 
-class ValuesIndices(NamedTuple):
-    """Elements, and where they are."""
-
-    values: Tensor
-    indices: Tensor
-
-
-class MinMax(NamedTuple):
-    """The smallest and the largest."""
-
-    min: Tensor
-    max: Tensor
-
-
 @public
 @numpy_names
 def aminmax(input, *, dim=None, keepdim=False):
     """`amin` and `amax` along the axis ``dim``, or of all elements, as (min, max).  (*) -> () or the axes left."""
-    return MinMax(amin(input, () if dim is None else dim, keepdim), amax(input, () if dim is None else dim, keepdim))
+    dims = () if dim is None else dim
+    return return_types.aminmax(amin(input, dims, keepdim), amax(input, dims, keepdim))
 
 
-def taken_at(input, indices, dim, keepdim):
-    """The elements at ``indices``, of size 1 along ``dim``, with the indices."""
+def taken_at(kind, input, indices, dim, keepdim):
+    """The elements at ``indices``, of size 1 along ``dim``, with the indices, as a named tuple ``kind``."""
     values = input.gather(dim, indices) if input.ndim else input.clone()
     if not keepdim and input.ndim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return ValuesIndices(values, indices)
+    return kind(values, indices)
 
 
 def _extreme_with_indices(name, extreme, position, pairwise):
+    kind = getattr(return_types, name)
+
     @numpy_names
     def reduction(input, dim=None, keepdim=False, *, other=None):
         if isinstance(dim, Tensor) or other is not None:
@@ -262,7 +251,7 @@ def _extreme_with_indices(name, extreme, position, pairwise):
                 )
             return extreme(input)
         ranked = input.to(dtypes.uint8) if input.dtype is dtypes.bool_ else input
-        return taken_at(input, position(ranked, dim, keepdim=True), dim, keepdim)
+        return taken_at(kind, input, position(ranked, dim, keepdim=True), dim, keepdim)
 
     reduction.__name__ = reduction.__qualname__ = name
     reduction.__doc__ = f"The {name}imum: of all elements; with ``dim`` (values, indices); with a tensor, element-wise."

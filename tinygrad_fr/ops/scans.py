@@ -5,10 +5,10 @@ import numpy as np
 from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
+from . import return_types
 from .axes import numpy_names
 from .checks import check_kind
 from .joining import cat
-from .reduce import ValuesIndices
 from .shape import canonical_dim
 
 
@@ -134,14 +134,15 @@ def _running_extreme(name, extreme, meaning):
 
     forward.__name__ = f"_{name}_places"
     places = op(forward)
+    kind = getattr(return_types, name)
 
     @numpy_names
     def running(input, dim):
         dim = canonical_dim(dim, input.ndim)
         if not input.ndim:
-            return ValuesIndices(input.clone(), (input != input).to(dtypes.int64) * 0)
+            return kind(input.clone(), (input != input).to(dtypes.int64) * 0)
         indices = apply(places.op, (input,), {"dim": dim})
-        return ValuesIndices(input.gather(dim, indices), indices)
+        return kind(input.gather(dim, indices), indices)
 
     running.__name__ = running.__qualname__ = name
     running.__doc__ = f"The {meaning} element so far along ``dim``, and where it last was; NaN wins.  (*) -> (*), (*)."

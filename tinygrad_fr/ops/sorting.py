@@ -1,7 +1,6 @@
 """Order: sorting, the largest elements, distinct ones, where values belong among sorted ones."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,16 +9,9 @@ from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.mode import tell_read
 from ..autograd.tensor import Tensor, constant, plain
+from . import return_types
 from .axes import numpy_names
 from .shape import canonical_dim, existing_dim
-
-
-class Sorted(NamedTuple):
-    """Elements and where they were."""
-
-    values: Tensor
-    indices: Tensor
-
 
 # --- sorted ------------------------------------------------------------------------------------------------------
 
@@ -38,7 +30,7 @@ def _argsort(x, *, dim, descending, out=None):
 def sort(input, dim=-1, descending=False, *, stable=False):
     """The elements in order along ``dim``, and where they were; equal ones always keep their order.  -> two (*)."""
     indices = argsort(input, dim, descending)
-    return Sorted(input.gather(dim, indices), indices)
+    return return_types.sort(input.gather(dim, indices), indices)
 
 
 @public
@@ -72,9 +64,9 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     if not 0 <= k <= (input._array.shape[dim] if input.ndim else 1):
         raise RuntimeError(f"selected index k out of range: {k} of shape {list(input.shape)} along dim {dim}")
     if input.ndim == 0:
-        return Sorted(input.clone(), constant(np.zeros((), np.int64)))
+        return return_types.topk(input.clone(), constant(np.zeros((), np.int64)))
     indices = apply(_argtop.op, (input,), {"k": int(k), "dim": dim, "largest": bool(largest)})
-    return Sorted(input.gather(dim, indices), indices)
+    return return_types.topk(input.gather(dim, indices), indices)
 
 
 @public
@@ -88,12 +80,12 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {size}")
     if input.ndim == 0:
-        return Sorted(input.clone(), constant(np.zeros((), np.int64)))
+        return return_types.kthvalue(input.clone(), constant(np.zeros((), np.int64)))
     indices = argsort(input, dim).narrow(dim, k - 1, 1)
     values = input.gather(dim, indices)
     if not keepdim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return Sorted(values, indices)
+    return return_types.kthvalue(values, indices)
 
 
 # --- distinct elements -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
 from ..autograd.tensor import Tensor, constant
+from . import return_types
 from .arithmetic import lerp
 from .axes import numpy_names
 from .checks import check_kind, check_values
@@ -102,6 +103,8 @@ def _(g, x, result):
 
 
 def _median(name, ignores_nan, meaning):
+    kind = getattr(return_types, name)
+
     @numpy_names
     def median(input, dim=None, keepdim=False):
         check_kind(name, input._array.dtype, "fiu")
@@ -112,7 +115,7 @@ def _median(name, ignores_nan, meaning):
         if not rows._array.shape[dim]:
             raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
         place = apply(_median_place.op, (rows,), {"dim": dim, "ignores_nan": ignores_nan})
-        return taken_at(rows, place, dim, keepdim and input.ndim > 0)
+        return taken_at(kind, rows, place, dim, keepdim and input.ndim > 0)
 
     median.__name__ = median.__qualname__ = name
     median.__doc__ = f"The median {meaning}, the lower one of two; with ``dim`` (values, indices).  (*) -> ()."
@@ -228,4 +231,5 @@ def mode(input, dim=-1, keepdim=False):
     rows = input if input.ndim else input.reshape(1)
     if not rows._array.shape[dim]:
         raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
-    return taken_at(rows, apply(_mode_place.op, (rows,), {"dim": dim}), dim, keepdim and input.ndim > 0)
+    place = apply(_mode_place.op, (rows,), {"dim": dim})
+    return taken_at(return_types.mode, rows, place, dim, keepdim and input.ndim > 0)
