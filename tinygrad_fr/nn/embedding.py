@@ -157,7 +157,8 @@ class EmbeddingBag(Module):
         if embeddings.ndim != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         options = (max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
-        layer = cls(*embeddings.shape, *options)
+        rows, columns = embeddings.shape
+        layer = cls(rows, columns, *options)
         layer.weight.requires_grad = not freeze
         return layer
 
