@@ -457,6 +457,35 @@ def test_an_error_says_where_in_the_model_it_came_up():
     ]
 
 
+OF_ARRAYS = [
+    (nn.Linear(2, 2), (1, 2)),
+    (nn.Conv2d(1, 1, 1), (1, 1, 2, 2)),
+    (nn.BatchNorm1d(2), (3, 2)),
+    (nn.Flatten(), (2, 2, 2)),
+    (nn.LSTM(1, 1), (1, 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), OF_ARRAYS)
+def test_what_is_no_tensor_is_refused_by_its_type(layer, shape):
+    with pytest.raises(TypeError, match="expected a Tensor, not ndarray"):
+        nn.Sequential(layer)(np.ones(shape, np.float32))
+
+
+def test_targets_of_one_row_are_one_number():
+    with pytest.raises(ValueError, match="expected one target"):
+        nn.NLLLoss()(torch.zeros(4), torch.tensor([0, 1, 2, 3]))
+
+
+def test_other_missing_attributes_stay_attribute_errors():
+    class Typo(nn.Module):
+        def forward(self, x):
+            return self.liner(x)
+
+    with pytest.raises(AttributeError, match="'Typo' object has no attribute 'liner'"):
+        Typo()(torch.ones(2))
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Printing and copying.
 

@@ -55,6 +55,7 @@ from .dropout import (
 )
 from .embedding import (
     Embedding,
+    EmbeddingBag,
 )
 from .linear import (
     Bilinear,
@@ -201,6 +202,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",

@@ -16,6 +16,7 @@ from ..ops.class_loss import cross_entropy, multi_margin_loss, multilabel_margin
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.distance import bilinear, cosine_similarity, normalize, pairwise_distance
 from ..ops.embedding import embedding, one_hot
+from ..ops.embedding_bag import embedding_bag
 from ..ops.embedding_loss import (
     cosine_embedding_loss,
     hinge_embedding_loss,
@@ -126,6 +127,7 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
     "gaussian_nll_loss",

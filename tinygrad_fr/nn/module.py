@@ -56,8 +56,11 @@ class Module(HasState):
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
-            _note_where(error, self)
-            raise
+            told = _as_wrong_type(error)
+            _note_where(told, self)
+            if told is error:
+                raise
+            raise told from error
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
@@ -489,6 +492,15 @@ def _add_module_hook(hooks: "OrderedDict[Any, Any]", entry: Any, prepend: bool) 
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
+
+
+def _as_wrong_type(error: Exception) -> Exception:
+    """The error itself; or a TypeError, where a layer asked what is no Tensor for what only a Tensor has."""
+    if not isinstance(error, AttributeError) or error.name not in ("_array", "is_floating_point"):
+        return error
+    return TypeError(
+        f"expected a Tensor, not {type(error.obj).__name__}; torch.as_tensor makes one of an array or a list"
+    )
 
 
 def _note_where(error: Exception, module: Module) -> None:

@@ -145,7 +145,7 @@ def _as_rows(input, target):
         raise ValueError("Expected 1 or more dimensions (got 0)")
     if len(shape) == 1:
         if indices not in ((), (1,)):
-            raise RuntimeError(f"expected one target for an input of shape {list(shape)}, got shape {list(indices)}")
+            raise ValueError(f"expected one target for an input of shape {list(shape)}, got shape {list(indices)}")
         return input.unsqueeze(0), target.reshape(1), indices
     if not indices or indices[0] != shape[0]:
         raise ValueError(
