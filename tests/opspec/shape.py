@@ -206,7 +206,7 @@ VIEWS = [
         lambda x: np.ascontiguousarray(x).view(np.int32).reshape((*x.shape[:-1], -1)),
         shapes=at_least(1, 1),
         integers="",
-        call=lambda x: x.contiguous().view(torch.int32),
+        call=lambda x: x.clone().view(torch.int32),
         methods=(),
     ),
     OpSpec(
