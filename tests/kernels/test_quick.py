@@ -16,8 +16,8 @@ from tinygrad_fr.kernels._threads import ALONE
 from .strategies import DTYPES, arrays
 
 MAPS = {name: loop for name, loop in vars(activation).items() if isinstance(loop, Loop)}
-PARAMETERS = {"_leaky_relu": (0.3,), "_leaky_relu_backward": (0.3,), "_softplus": (2.0, 5.0)}
-PARAMETERS["_softplus_backward"] = PARAMETERS["_softplus"]
+PARAMETERS = {"_leaky_relu": (0.3,), "_softplus": (2.0, 5.0), "_elu": (1.5, 0.7, 1.2)}
+PARAMETERS |= {f"{name}_backward": numbers for name, numbers in PARAMETERS.items()}
 
 
 def arrays_of(name):
