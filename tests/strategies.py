@@ -62,6 +62,11 @@ def real(rng, shape):
     return (rng.permutation(spaced) * rng.choice((-1, 1), size)).reshape(shape)
 
 
+def irregular(rng, shape):
+    """`real` numbers of which no sums or differences are alike, where that would be a kink."""
+    return real(rng, shape) * (1 + 0.05 * rng.random(shape))
+
+
 def positive(rng, shape):
     """Numbers from 0.2 to 4."""
     return np.abs(real(rng, shape)) + 0.05

@@ -69,6 +69,7 @@ SPECS = [
         steps=64,
         extremes=False,
         shapes=lambda max_dims, max_side: draws.shapes(2, max_side, 1, 1).map(lambda shape: (shape,)),
+        inputs=(draws.irregular,),
         params=drawn(ord=(None, 1, np.inf)),
     ),
     OpSpec(
@@ -89,6 +90,7 @@ SPECS = [
         integers=None,
         extremes=False,
         steps=64,
+        inputs=(draws.irregular,),
         params=drawn(p=(1.0, 2.0, 3.0, np.inf)),
     ),
 ]
