@@ -44,7 +44,6 @@ _BY_PYTHON = {float: float64, int: int64, bool: bool_}
 
 # NumPy keeps one dtype object for each native type, so the hot path compares with `is`.
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
-_INTEGER_KINDS = "iu"
 
 _default = float32
 
