@@ -9,7 +9,7 @@ from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.tensor import Tensor
 from .checks import check_kind
-from .creation import arange
+from .diagonal import diagonal
 from .matmul import bmm, mm
 from .shape import canonical_dim
 
@@ -131,15 +131,9 @@ def _without_repeats(x: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
         while labels.count(label) > 1:
             first = labels.index(label)
             second = labels.index(label, first + 1)
-            x = diagonal_in_front(x, first, second)
-            labels = (label, *[each for i, each in enumerate(labels) if i not in (first, second)])
+            x = diagonal(x, 0, first, second)
+            labels = (*[each for i, each in enumerate(labels) if i not in (first, second)], label)
     return x, labels
-
-
-def diagonal_in_front(x: Tensor, dim1: int, dim2: int) -> Tensor:
-    """The elements at equal places of two axes, as the first axis, in a copy.  (..., N, ..., M) -> (min(N, M), ...)."""
-    places = arange(min(x._array.shape[dim1], x._array.shape[dim2]))
-    return x.movedim((dim1, dim2), (0, 1))[places, places]
 
 
 def _contract(x: Tensor, of_x: Labels, y: Tensor, of_y: Labels, kept: set[Any]) -> tuple[Tensor, Labels]:
@@ -248,4 +242,4 @@ def trace(input):
     if input.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     check_kind("trace", input._array.dtype, "fiu")
-    return diagonal_in_front(input, 0, 1).sum()
+    return diagonal(input).sum()
