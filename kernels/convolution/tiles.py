@@ -18,7 +18,7 @@ BAND = 1 << 18
 COLUMNS = 1 << 18
 
 # The most windows whose columns are kept at a time, where all rows of columns are.
-WINDOWS = 256
+WINDOWS = 128
 
 
 @merged

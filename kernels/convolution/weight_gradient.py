@@ -38,11 +38,11 @@ def weigh(pool, table, y, x, numbers, weight, bias):
     No bias is computed where it is empty.
     """
     s = shape_of(numbers, x.itemsize)
-    block = max(VECTOR_BYTES // s.size, min(s.windows, WINDOWS, COLUMNS // (s.taps * s.size)))
+    block = max(VECTOR_BYTES // s.size, min(WINDOWS, COLUMNS // (s.taps * s.size)))
     channels = max(1, COLUMNS // (s.taps * block * s.size))
     channel_parts = max(1, (s.channels + channels - 1) // channels)
     most_parts = max(1, min(PARTS, SUMS // max(1, weight.size * s.size)))
-    laid = laid_out(s, (s.channels + channel_parts - 1) // channel_parts, most_parts // max(1, s.samples))
+    laid = laid_out(s, (s.channels + channel_parts - 1) // channel_parts, max(1, most_parts // max(1, s.samples)))
     band_parts = max(1, min(most_parts, s.samples * bands_of(laid)))
     channel_parts = max(channel_parts, min(s.channels, PARTS // (s.groups * band_parts)))
     sums = np.empty(band_parts * weight.size, x.dtype)
@@ -119,7 +119,7 @@ def _add_rows(like, s, y, windows, totals):
     totals = array_at(totals, s.outputs, _DOUBLE)
     for o in range(s.outputs):
         row = array_at(y + o * s.windows * s.size, windows, like)
-        total = row[0] - row[0]
+        total = like.dtype.type(0)
         for i in range(windows):
             total += row[i]
         totals[o] += total
