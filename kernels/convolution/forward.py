@@ -1,0 +1,118 @@
+"""The convolution itself: rows are the outputs of a group, k its taps, columns its windows.
+
+    out[n, o, i] = bias[o] + sum(weight[o, t] * columns[t, i] for all taps t)
+
+The weight is read where it lies; the columns are copied a panel at a time from a band of x that is laid out. One part
+is some outputs and one band of one group of one sample. Its scratch memory is a band, and of the panel's vectors KC, or
+the taps of a channel, and one for each output.
+"""
+
+# pyright: reportCallIssue=false
+# (calls of intrinsics lack the typing context, which Numba adds)
+
+from collections import namedtuple
+
+import numpy as np
+
+from .._jit import kernel, merged
+from .._threads import spread
+from ..gemm.blocking import KC
+from ..gemm.micro import NO_GATE, ZEROS_SLOT
+from ..gemm.pack import pack_panel
+from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, keep
+from .laid import band_of, bands_of, laid_bytes, laid_out, lay_out, pack_columns, write_copies, write_tap_offsets
+from .shape import is_plain, shape_of
+from .tiles import PARTS, aligned, depth_of, panel_vectors, run_tiles, whole_vectors, widest_panel
+
+# Addresses, the strides of the weight in bytes, into how many parts the outputs of a group are cut, and of how many
+# channels the taps are multiplied at a time.
+Job = namedtuple("Job", "table x weight group_step row_step tap_step bias out gate mask row_parts channels")
+
+_FEWEST_ROWS = 16  # of a part, where outputs are cut
+
+
+@kernel
+def convolve(pool, table, x, weight, bias, out, numbers, turned, gate, mask):
+    """out = the convolution of x, past a gate; flat arrays. An empty bias is none.
+
+    ``turned`` says that the weight has its outputs last: (G, C/G, O/G) of windows that see one element.
+    """
+    s = shape_of(numbers, x.itemsize)
+    taps = s.channels * s.taps
+    row_step, tap_step = (s.size, s.outputs * s.size) if turned else (taps * s.size, s.size)
+    channels = depth_of(s.channels, max(1, KC // s.taps))
+    items = s.samples * s.groups
+    laid = laid_out(s, channels, (PARTS + items - 1) // items)
+    parts = items * bands_of(laid)
+    row_parts = max(1, min((PARTS + parts - 1) // parts, s.outputs // _FEWEST_ROWS))
+    job = Job(
+        table, address(x), address(weight), taps * s.outputs * s.size, row_step, tap_step,
+        address(bias) if bias.size else 0, address(out), gate, address(mask), row_parts, channels,
+    )  # fmt: skip
+    spread(pool, _convolve_part, parts * row_parts, (x, s, laid, job))
+
+
+@kernel
+def _convolve_part(task, like, s, l, job):
+    task, row_part = divmod(task, job.row_parts)
+    item, number = divmod(task, bands_of(l))  # the item is a group of a sample
+    rows = row_part * s.outputs // job.row_parts, (row_part + 1) * s.outputs // job.row_parts
+    band = band_of(s, l, number)
+    panel_row = widest_panel(rows[1] - rows[0]) * VECTOR_BYTES
+    depth = job.channels * s.taps
+    band_bytes = 0 if is_plain(s) else laid_bytes(l, job.channels)
+    memory = np.empty((depth + rows[1] - rows[0]) * panel_row + band_bytes + 4 * VECTOR_BYTES, np.uint8)
+    copies, offsets = np.empty((panel_row // s.size, 3), np.int64), np.empty(depth, np.int64)
+    start = aligned(address(memory)), 0
+    panel = start[0] + (rows[1] - rows[0]) * panel_row
+    laid = aligned(panel + depth * panel_row + VECTOR_BYTES)
+    if job.bias:
+        start = start[0], panel_row
+        bias = array_at(job.bias + (item % s.groups * s.outputs + rows[0]) * s.size, rows[1] - rows[0], like)
+        _repeat(bias, start[0], panel_row // s.size)
+    else:
+        start = job.table + 8 * ZEROS_SLOT, 0
+    write_tap_offsets(s, l, job.channels, offsets)
+    for channel in range(0, max(1, s.channels), max(1, job.channels)):
+        channels = min(job.channels, s.channels - channel)
+        x = job.x + (item * s.channels + channel) * s.plane * s.size
+        if not is_plain(s):
+            lay_out(like.dtype, s, l, band, x, channels, laid)
+        _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid, offsets, copies, panel, start)
+    keep(memory)
+
+
+@merged
+def _repeat(values, rows, count):
+    """Each value ``count`` times, all at the address ``rows``."""
+    repeated = array_at(rows, values.size * count, values)
+    for i in range(values.size):
+        for j in range(i * count, (i + 1) * count):
+            repeated[j] = values[i]
+
+
+@merged
+def _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid, offsets, copies, panel, start):
+    """What the taps of some channels, from one on, add to some rows of a band."""
+    width, steps = VECTOR_BYTES // s.size, channels * s.taps
+    tap = channel * s.taps
+    weight = job.weight + item % s.groups * job.group_step + rows[0] * job.row_step + tap * job.tap_step
+    left, out_row = (weight, job.row_step, job.tap_step), s.windows * s.size
+    gate = job.gate if channel + channels == s.channels else NO_GATE
+    at = 0
+    while at < band.count:
+        vectors = panel_vectors(whole_vectors(band.count - at, s.size), rows[1] - rows[0])
+        columns = min(vectors * width, band.count - at)
+        y = x + (band.first + at) * s.size, s.plane * s.size
+        if not is_plain(s):
+            number = write_copies(s, l, band, at, columns, copies)
+            y = panel, vectors * VECTOR_BYTES
+            pack_columns(like.dtype, laid, offsets, steps, copies, number, panel, y[1])
+        elif not (FREE_MASKS or columns == vectors * width):
+            pack_panel(like.dtype, y[0], s.size, y[1], columns, steps, panel, vectors * VECTOR_BYTES, s.size)
+            y = panel, vectors * VECTOR_BYTES
+        place = ((item * s.outputs + rows[0]) * s.windows + band.first + at) * s.size
+        out, mask = (job.out + place, out_row), (job.mask + place, out_row)
+        begin = start if channel == 0 else out
+        run_tiles(job.table, columns, vectors, rows[1] - rows[0], steps, left, y, begin, out, gate, mask)
+        at += columns
