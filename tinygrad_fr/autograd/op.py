@@ -278,7 +278,7 @@ class Plan:
                 wanted.update(rule.names)
         if op.backward is not None:
             names = set(op.backward.names)
-            if "needs" in names:  # it reads what the rules of those inputs read, and no other array
+            if "needs" in names and op.rules:  # it reads what the rules of those inputs read, and no other array
                 names -= {*op.inputs, RESULT}
             wanted.update(names)
         if op.reference is not None:

@@ -15,8 +15,6 @@ from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence
 
-_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
-
 
 # ---------------------------------------------------------------------------------------------------------------
 # Layers.
@@ -86,7 +84,7 @@ class RNNBase(Module):
             raise ValueError("proj_size has to be smaller than hidden_size")
 
     def _add_weights(self, layer: int, suffix: str, device: Any, dtype: Any) -> None:
-        rows, outputs = _GATES[self.mode] * self.hidden_size, self.proj_size or self.hidden_size
+        rows, outputs = recurrent.GATES[self.mode] * self.hidden_size, self.proj_size or self.hidden_size
         inputs = self.input_size if layer == 0 else outputs * (2 if self.bidirectional else 1)
         shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, outputs)}
         if self.bias:
@@ -142,9 +140,10 @@ class RNNBase(Module):
         state = state if back is None else tuple(each[:, back] for each in state)
         return PackedSequence(output, batch_sizes, order, back), self._as_hidden(state)
 
-    def _run(self, data: Tensor, sizes: list[int], state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """All layers.  data: (sum of sizes, I), state: of (layers * directions, N, H)."""
+    def _run(self, data: Tensor, sizes: list[int], state: tuple[Tensor | None, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """All layers.  data: (sum of sizes, I), state: of (layers * directions, N, H), or None for zeros."""
         directions = 2 if self.bidirectional else 1
+        starts = tuple((None,) * len(self._names) if each is None else each.unbind() for each in state)
         ends = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
@@ -152,29 +151,29 @@ class RNNBase(Module):
             outputs = []
             for direction in range(directions):
                 at = layer * directions + direction
-                start, weights = tuple(each[at] for each in state), self._weights(at)
-                output, end = recurrent.run(self.mode, data, sizes, start, weights, direction == 1)
+                start = tuple(each[at] for each in starts)
+                output, end = recurrent.run(self.mode, data, sizes, start, self._weights(at), direction == 1)
                 outputs.append(output)
                 ends.append(end)
             data = cat(outputs, 1) if directions > 1 else outputs[0]
-        return data, tuple(stack(parts) for parts in zip(*ends, strict=True))
+        return data, tuple(_stacked(parts) for parts in zip(*ends, strict=True))
 
     def _weights(self, at: int) -> tuple[Any, ...]:
         """(w_ih, w_hh, b_ih, b_hh, w_hr), None where absent."""
         found = {name.partition("_l")[0]: getattr(self, name) for name in self._names[at]}
         return tuple(found.get(name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
 
-    def _state(self, hx: Any, samples: int, x: Tensor) -> tuple[Tensor, ...]:
-        """The state at the start, checked."""
-        shape = (len(self._names), samples, self.hidden_size)
-        expected = recurrent.initial_state(self.mode, shape, self.proj_size, x.dtype)
+    def _state(self, hx: Any, samples: int, x: Tensor) -> tuple[Tensor | None, ...]:
+        """The state at the start, checked; None for zeros."""
         if hx is None:
-            return expected
+            return (None, None) if self.mode == "LSTM" else (None,)
         given = tuple(hx) if self.mode == "LSTM" else (hx,)
-        for i, (each, wanted) in enumerate(zip(given, expected, strict=True)):
-            if each._array.shape != wanted._array.shape:
+        features = (self.proj_size or self.hidden_size, self.hidden_size)
+        for i, (each, size) in enumerate(zip(given, features, strict=False)):
+            expected = (len(self._names), samples, size)
+            if each._array.shape != expected:
                 which = f"hidden[{i}]" if self.mode == "LSTM" else "hidden"
-                raise RuntimeError(f"Expected {which} size {tuple(wanted.shape)}, got {list(each.shape)}")
+                raise RuntimeError(f"Expected {which} size {expected}, got {list(each.shape)}")
         return given
 
     def _as_hidden(self, state: tuple[Tensor, ...]) -> Any:
@@ -213,6 +212,11 @@ class RNNBase(Module):
             "bidirectional=True" if self.bidirectional else "",
         ]
         return ", ".join(part for part in parts if part)
+
+
+def _stacked(parts: Any) -> Tensor:
+    """(N, H) of all layers and directions -> (layers * directions, N, H)."""
+    return stack(parts) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 def _map(hx: Any, function: Any) -> Any:

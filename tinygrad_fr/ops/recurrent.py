@@ -4,6 +4,10 @@ Sequences come packed: the steps one after the other, the longest sequence first
 sequences of the one before it. What the input contributes is computed for all steps in one product.
 """
 
+import itertools
+
+from .. import kernels as k
+from ..autograd.dispatch import op
 from .activation import relu, sigmoid, tanh
 from .creation import zeros
 from .joining import cat
@@ -42,6 +46,7 @@ def gru_cell(from_input, state, w_hh, b_hh, w_hr):
     return (new + sigmoid(x_z + h_z) * (h - new),)
 
 
+GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}  # what the rows of the weights are for, each of size H
 CELLS = {
     "RNN_TANH": _simple_cell(tanh),
     "RNN_RELU": _simple_cell(relu),
@@ -57,9 +62,51 @@ CELLS = {
 def run(mode, data, sizes, state, weights, backwards=False):
     """One layer in one direction.  data: (sum of sizes, I), state: of (N, H) -> (sum of sizes, H), state after the end.
 
-    ``sizes`` says how many sequences each step has; ``weights`` is (w_ih, w_hh, b_ih, b_hh, w_hr), None where absent.
+    ``sizes`` says how many sequences each step has; ``state`` holds None for zeros; ``weights`` is (w_ih, w_hh, b_ih,
+    b_hh, w_hr), None where absent.
     """
+    *weights, w_hr = weights
+    if w_hr is not None:
+        return _composed(mode, data, sizes, state, (*weights, w_hr), backwards)
+    h, c = state if mode == "LSTM" else (*state, None)
+    result = _recurrence(data, h, c, *weights, mode=mode, sizes=tuple(sizes), backwards=backwards)
+    total = data._array.shape[0]
+    ends = range(total, result._array.shape[0] + 1, sizes[0]) if sizes[0] else (0,) * (1 + len(state))
+    return result[:total], tuple(result[begin:end] for begin, end in itertools.pairwise(ends))
+
+
+@op(keeps=("gates", "before", "inner"), launches=True)
+def _recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None):
+    """A layer in one direction: its output and below it the state after the end.
+
+    (S, I), (N, H), of an LSTM (N, H), (G*H, I), (G*H, H), (G*H,), (G*H,) -> (S + N, H), of an LSTM (S + 2 N, H).
+    """
+    options = {"mode": mode, "sizes": sizes, "backwards": backwards}
+    return k.recurrent.forward(x, h, c, w_ih, w_hh, b_ih, b_hh, **options, out=out)
+
+
+@_recurrence.backward
+def _(g, x, w_ih, w_hh, result, gates, before, inner, mode, sizes, backwards, needs, out=(None,) * 7):
+    options = {"mode": mode, "sizes": sizes, "backwards": backwards, "needs": needs}
+    return k.recurrent.backward(g, x, w_ih, w_hh, result, gates, before, inner, **options, out=out)
+
+
+@_recurrence.reference
+def _(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards):
+    state, weights = (h, c) if mode == "LSTM" else (h,), (w_ih, w_hh, b_ih, b_hh, None)
+    output, state = _composed(mode, x, sizes, state, weights, backwards)
+    return cat([output, *state])
+
+
+# --- composed of the steps of a cell ---
+
+
+def _composed(mode, data, sizes, state, weights, backwards):
+    """`run`, step by step."""
     cell, (w_ih, w_hh, b_ih, b_hh, w_hr) = CELLS[mode], weights
+    samples, hidden = sizes[0], w_hh._array.shape[1]
+    if state[0] is None:
+        state = initial_state(mode, (samples, w_ih._array.shape[0] // GATES[mode]), hidden, data.dtype)
     steps = _pieces(linear(data, w_ih, b_ih), sizes)
     walk = _backwards if backwards else _forwards
     outputs, state = walk(lambda step, state: cell(step, state, w_hh, b_hh, w_hr), steps, state)
