@@ -549,6 +549,10 @@ def take_rows(x, indices):
     return x[indices]
 
 
+def rows(x, index, *, out=None):
+    return _give(x[index], out, x.dtype)
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # scatter.py
 
@@ -556,6 +560,16 @@ def take_rows(x, indices):
 def add_at(out, places, g):
     for a, j, b in np.ndindex(g.shape):
         out[a, places[j] if places.ndim == 1 else places[a, j, b], b] += g[a, j, b]
+
+
+def add_rows(g, index, size, *, padding_idx=None, by_frequency=False, out=None):
+    result = np.zeros((size, g.shape[-1]), g.dtype)
+    np.add.at(result, index, g)
+    if by_frequency:
+        result /= np.maximum(np.bincount(index.ravel(), minlength=size), 1)[:, None].astype(g.dtype)
+    if padding_idx is not None:
+        result[padding_idx] = 0
+    return _give(result, out, g.dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------------
