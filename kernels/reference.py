@@ -542,11 +542,63 @@ def _radam(p, g, mean, square, step, lr, beta1, beta2, eps, weight_decay, *, dec
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# normalization.py
+
+
+def _seen(sizes, x, *vectors):
+    """x as (outer, batch, groups, channels, plane), vectors as what broadcasts with it; in float64."""
+    count = sizes[2] * sizes[3]
+    wide = [None if each is None else np.asarray(each, np.float64) for each in vectors]
+    wide = [each if each is None else each.reshape(1, 1, sizes[2], -1 if count else 1, 1) for each in wide]
+    return x.astype(np.float64).reshape(sizes), *wide
+
+
+def _group_means(x):
+    """The mean over batch, channels and plane, which stay as axes of size 1; 0 of nothing."""
+    return x.sum((1, 3, 4), keepdims=True) / max(1, x.shape[1] * x.shape[3] * x.shape[4])
+
+
+def normalize(x, weight=None, bias=None, mean=None, variance=None, *, sizes, eps, centred=True, out=None):
+    wide, weight, bias, mean, variance = _seen(sizes, x, weight, bias, mean, variance)
+    if mean is None:
+        mean = _group_means(wide) * centred
+        variance = _group_means(np.square(wide - mean))
+    root = 1 / np.sqrt(variance + eps)
+    result = (wide - mean) * root * (1 if weight is None else weight) + (0 if bias is None else bias)
+    result_out, statistics_out = (None, None) if out is None else out
+    statistics = np.stack([mean.reshape(-1), root.reshape(-1)])
+    return _give(result.reshape(x.shape), result_out, x.dtype), _give(statistics, statistics_out, np.float64)
+
+
+def normalize_backward(g, x, weight, statistics, *, sizes, centred=True, given=False, out=(None, None, None)):
+    shape = (sizes[2] * sizes[3],) if weight is None else weight.shape
+    wide_x, weight = _seen(sizes, x, np.ones(shape) if weight is None else weight)
+    wide_g = g.astype(np.float64).reshape(sizes)
+    mean, root = statistics.reshape(2, sizes[0], 1, sizes[2], 1, 1)
+    y, weighted = (wide_x - mean) * root, wide_g * weight
+    pulled = 0 if given else y * _group_means(weighted * y) + _group_means(weighted) * centred
+    of_vectors = [each.sum((0, 1, 4)).reshape(shape) for each in (wide_g * y, wide_g)]
+    results = (root * (weighted - pulled)).reshape(x.shape), *of_vectors
+    return tuple(_give(each, target, x.dtype) for each, target in zip(results, out, strict=True))
+
+
+def move(running, statistics, momentum, *, count, eps, of_variance, out=None):
+    new = 1 / np.square(statistics[1]) - eps if of_variance else statistics[0]
+    new = new.reshape(-1, running.size).mean(0) * (count / max(1, count - 1) if of_variance else 1)
+    moved = running if count == 0 else (1 - momentum) * running + momentum * new
+    return _give(moved, out, running.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # gather.py
 
 
 def take_rows(x, indices):
     return x[indices]
+
+
+def rows(x, index, *, out=None):
+    return _give(x[index], out, x.dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -556,6 +608,16 @@ def take_rows(x, indices):
 def add_at(out, places, g):
     for a, j, b in np.ndindex(g.shape):
         out[a, places[j] if places.ndim == 1 else places[a, j, b], b] += g[a, j, b]
+
+
+def add_rows(g, index, size, *, padding_idx=None, by_frequency=False, out=None):
+    result = np.zeros((size, g.shape[-1]), g.dtype)
+    np.add.at(result, index, g)
+    if by_frequency:
+        result /= np.maximum(np.bincount(index.ravel(), minlength=size), 1)[:, None].astype(g.dtype)
+    if padding_idx is not None:
+        result[padding_idx] = 0
+    return _give(result, out, g.dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------------

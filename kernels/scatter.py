@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 
 from ._jit import inlined, kernel
-from ._layout import FLOAT32, FLOAT64, INT64
+from ._launch import FINE, checked
+from ._layout import FLOAT32, FLOAT64, INT64, deliver, destination, plain
 from ._threads import pool_for, spread
+from .gather import complaint, numbers_of, two_axes
 
 _PLAIN: Any = "CAW"  # NumPy's letters for contiguous, aligned, writable
 _KINDS = (FLOAT32, FLOAT64, INT64)
 _COLUMNS = 32  # that one thread adds up at a time: a line of the cache or more
 _WORTH_IT = 1 << 13  # elements; parts are not smaller than that, where there are so many
+_CLEARED = 1 << 16  # elements that one thread sets to 0 at a time
 
 
 def add_at(out, places, g):
@@ -26,6 +29,22 @@ def add_at(out, places, g):
         if _add(pool_for(g.size), *arrays, out.shape[1], *g.shape[1:]):
             return
     np.add.at(out, _numpy_index(places), g)  # it knows other element types, and the error
+
+
+def add_rows(g, index, size, *, padding_idx=None, by_frequency=False, out=None):
+    """Zeros to whose rows those of g are added that ``index`` names: the gradient of a table for `gather.rows` of it.
+
+    g: (*, D), index: (*) integers -> (size, D). What meets in a row is added in the order of ``index``; with
+    ``by_frequency`` the row is divided by how much that is; the row ``padding_idx`` stays 0.
+    IndexError where a number is not from 0 to size - 1.
+    """
+    g = plain(g, "g")
+    width = g.shape[-1]
+    result = destination(out, (size, width), g.dtype)
+    padding = -1 if padding_idx is None else padding_idx
+    arguments = g.reshape(-1), two_axes(index), result.reshape(-1), size, width, padding, int(by_frequency)
+    checked(_add_rows, complaint(index, size), pool_for(g.size + result.size), *arguments)
+    return deliver(result, out)
 
 
 def _numpy_index(places) -> Any:
@@ -46,12 +65,47 @@ def _add(pool, out, places, g, size, count, inner):
         wrong |= _from_front(places[i], size) >= np.uint64(size)
     if wrong:
         return False
+    _add_checked(pool, out, places, g, size, count, inner)
+    return True
+
+
+@inlined
+def _add_checked(pool, out, places, g, size, count, inner):
     blocks = (inner + _COLUMNS - 1) // _COLUMNS
     strips = g.size // max(1, count * inner) * blocks
     together = 1 + _WORTH_IT // (1 + count * min(inner, _COLUMNS))
     parts = (strips + together - 1) // together
     spread(pool, _add_strips, parts, (out, places, g, size, count, inner, strips, together))
-    return True
+
+
+@kernel
+def _add_rows(pool, g, index, out, size, width, padding, by_frequency):
+    """Fill out, and return FINE; or do nothing, and return the place of a bad number."""
+    numbers, bad = numbers_of(index, size)
+    if bad != FINE:
+        return bad
+    spread(pool, _clear, (out.size + _CLEARED - 1) // _CLEARED, (out,))
+    _add_checked(pool, out, numbers, g, size, numbers.size, width)
+    if by_frequency:
+        _divide_by_counts(out, numbers, size, width)
+    if padding >= 0:
+        out[padding * width : (padding + 1) * width] = 0
+    return bad
+
+
+@inlined
+def _clear(part, out):
+    out[part * _CLEARED : (part + 1) * _CLEARED] = 0
+
+
+@inlined
+def _divide_by_counts(out, numbers, size, width):
+    counts = np.zeros(size, np.int64)
+    for j in range(numbers.size):
+        counts[numbers[j]] += 1
+    for row in range(size):
+        if counts[row] > 1:
+            out[row * width : (row + 1) * width] /= out.dtype.type(counts[row])
 
 
 @inlined

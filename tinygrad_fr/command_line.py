@@ -435,12 +435,21 @@ def _clipping() -> None:
     nn.utils.clip_grad_value_([parameter], 1.0)
 
 
+def _embedding() -> None:
+    """Numbers of rows of either type; plain, and a part of more."""
+    table = torch.zeros(SMALL, requires_grad=True)
+    for kind in (torch.int64, torch.int32):
+        index = torch.zeros(SMALL, dtype=kind)
+        for each in (index, index[:, :-1]):
+            _backward(F.embedding(each, table))
+
+
 def _adding_at_indices() -> None:
     """Whole rows and single elements, each of few numbers and of many."""
     for shape in (SMALL, LARGE):
         table = torch.zeros(shape, requires_grad=True)
         index = torch.zeros(shape, dtype=torch.int64)
-        _backward(F.embedding(index[:, 0], table))
+        _backward(table[index[:, 0]])
         _backward(table.gather(0, index))
 
 
@@ -480,6 +489,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "Rprop": _optimizer(optim.Rprop),
     "ASGD": _optimizer(optim.ASGD),
     "gradient clipping": _clipping,
+    "embedding": _embedding,
     "adding at indices": _adding_at_indices,
     "captured steps": _captured_steps,
     "loading of batches": _loading,

@@ -100,6 +100,34 @@ def test_a_step_with_dropout_is_one_program_that_draws_anew():
     assert all(each._forward.is_native for each in instances)
 
 
+def test_a_step_with_an_embedding_is_one_program_that_looks_at_every_index():
+    def trained(compile):
+        torch.manual_seed(0)
+        table, output = nn.Embedding(5, 4, padding_idx=1), nn.Linear(4, 3)
+        optimizer = optim.Adam([*table.parameters(), *output.parameters()])
+
+        def step(letters, y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(output(table(letters[:, :-1])).reshape(-1, 3), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = compile(step)
+        losses = [step(torch.full((2, 4), i % 5), torch.full((6,), i % 3)).item() for i in range(6)]
+        return step, losses, [each.tolist() for each in (*table.parameters(), *output.parameters())]
+
+    compiled, *found = trained(torch.compile)
+    _, *expected = trained(lambda function: function)
+    assert found == expected
+    assert all(each._forward.is_native for program in programs_of(compiled) for each in program.recipe._instances)
+    for bad in (5, -1):
+        letters = torch.zeros(2, 4, dtype=torch.int64)
+        letters[1, 2] = bad
+        with pytest.raises(IndexError, match=f"index out of range in self: {bad} in a table of 5 rows"):
+            compiled(letters, torch.zeros(6, dtype=torch.int64))
+
+
 def test_memory_serves_one_array_after_the_other():
     def function(x):
         for _ in range(20):

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_fr.kernels import _threads, reference, scatter
+from tinygrad_fr.kernels._launch import collect
+from tinygrad_fr.kernels.program import Program
 
-from .strategies import in_layout, layouts
+from .strategies import assert_close, empty_in_layout, in_layout, layouts
 
 DTYPES = (np.float32, np.float64, np.int64, np.int32)
 SIDES = st.sampled_from((0, 1, 2, 3, 31, 33, 70))
@@ -71,3 +73,56 @@ def test_a_place_that_is_not_there_is_an_error_and_changes_nothing(bad, shape):
     with pytest.raises(IndexError):
         scatter.add_at(out, places, np.ones((4, 2, 5)))
     assert not out.any()
+
+
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 6),
+    SIDES,
+    st.sampled_from(((), (9,), (3, 4), (2, 3, 2), (0, 2))),
+    st.sampled_from(DTYPES[:2]),
+    st.sampled_from((np.int64, np.int32)),
+    st.booleans(),
+    st.booleans(),
+    layouts,
+    layouts.filter(lambda layout: layout != "read-only"),
+)
+def test_rows_are_added_in_order(seed, size, width, shape, dtype, kind, padded, by_frequency, layout, of_out):
+    rng = np.random.default_rng(seed)
+    g = in_layout(rng.normal(0, 10, (*shape, width)).astype(dtype), layout)
+    index = in_layout(rng.integers(0, size, shape).astype(kind), layout)
+    options = {"padding_idx": size - 1 if padded else None, "by_frequency": by_frequency}
+    expected, result = (each.add_rows(g, index, size, **options) for each in (reference, scatter))
+    if by_frequency:
+        assert_close(result, expected)
+    else:
+        np.testing.assert_array_equal(result, expected)
+    out = empty_in_layout(expected.shape, dtype, of_out)
+    assert scatter.add_rows(g, index, size, **options, out=out) is out
+    np.testing.assert_array_equal(out, result)
+
+
+@pytest.mark.parametrize(("size", "count", "width"), [(65, 2048, 128), (20000, 500, 256), (30, 9000, 3)])
+def test_the_bits_of_added_rows_do_not_depend_on_threads(size, count, width):
+    rng = np.random.default_rng(0)
+    g, index = rng.standard_normal((count, width), np.float32), rng.integers(0, size, count)
+    expected, before = reference.add_rows(g, index, size), _threads.get_num_threads()
+    try:
+        for threads in {1, _threads.MOST_THREADS}:
+            _threads.set_num_threads(threads)
+            np.testing.assert_array_equal(scatter.add_rows(g, index, size), expected)
+    finally:
+        _threads.set_num_threads(before)
+
+
+def test_adding_rows_is_one_launch_that_tells_a_bad_number():
+    g, index, out = np.ones((2, 3)), np.array([1, 1]), np.empty((2, 3))
+    with collect() as launches:
+        scatter.add_rows(g, index, 2, out=out)
+    program = Program(launches)
+    program.run()
+    assert out.tolist() == [[0] * 3, [2] * 3]
+    index[1] = -1
+    with pytest.raises(IndexError, match="index out of range in self: -1 in a table of 2 rows"):
+        program.run()
+    assert out.tolist() == [[0] * 3, [2] * 3]

@@ -47,6 +47,19 @@ def test_second_derivatives():
     assert torch.equal(h, expected)
 
 
+def test_second_derivatives_by_frequency_and_without_padding():
+    index = torch.tensor([[2, 0], [2, 1]], dtype=torch.int32)
+    options = {"padding_idx": 0, "scale_grad_by_freq": True}
+    g = torch.arange(12).double().reshape(2, 2, 3).requires_grad_()
+    weight = table()
+    (scaled,) = torch.autograd.grad(F.embedding(index, weight, **options), weight, g, create_graph=True)
+    assert scaled[:3].tolist() == [[0, 0, 0], [9, 10, 11], [3, 4, 5]]
+    (h,) = torch.autograd.grad((scaled * weight.detach()).sum(), g)
+    expected = weight.detach()[index.long()] / torch.tensor([[2.0, 1], [2, 1]]).double().unsqueeze(-1)
+    expected[0, 1] = 0
+    assert torch.equal(h, expected)
+
+
 def test_rows_are_shortened_to_the_largest_norm():
     weight = nn.Parameter(torch.tensor([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0]]))
     layer = nn.Embedding(3, 2, max_norm=1.0, _weight=weight)
@@ -81,6 +94,11 @@ def test_from_pretrained():
 
 REFUSED = {
     "index": (IndexError, "index out of range in self: 4", lambda: F.embedding(torch.tensor([4]), table())),
+    "index of a row to shorten": (
+        IndexError,
+        "index out of range in self: 4 in a table of 4 rows",
+        lambda: F.embedding(torch.tensor([4]), table(), max_norm=1.0),
+    ),
     "negative": (IndexError, "index out of range in self: -1", lambda: F.embedding(torch.tensor([-1]), table())),
     "dtype": (RuntimeError, "Long, Int; but got float32", lambda: F.embedding(torch.tensor([1.0]), table())),
     "weight": (RuntimeError, "'weight' must be 2-D", lambda: F.embedding(torch.tensor([1]), table()[0])),

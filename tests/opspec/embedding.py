@@ -10,11 +10,11 @@ from .record import OpSpec
 
 
 def _rows(draw, shapes):
-    """Numbers of rows in any shape."""
+    """Numbers of rows in any shape, of either type."""
     rows = shapes[0][0]
     shape = draw(draws.shapes(2, 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    return {"index": rng.integers(0, rows, shape)}
+    return {"index": rng.integers(0, rows, shape).astype(draw(st.sampled_from((np.int64, np.int32))))}
 
 
 SPECS = [

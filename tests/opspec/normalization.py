@@ -41,7 +41,13 @@ def _by_groups(x, weight, bias):
     return _affine(_standardized(groups, (2,)).reshape(x.shape), weight, bias, x.dtype)
 
 
-def _running(x, mean, variance, weight, bias):
+def _statistics(draw, shapes):
+    """A mean and a variance for each channel."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return {"mean": draws.real(rng, shapes[1]), "variance": draws.positive(rng, shapes[1])}
+
+
+def _running(x, weight, bias, mean, variance):
     root = np.sqrt(_along(variance, 1, 3) + EPS)
     return _affine((x - _along(mean, 1, 3)) / root, weight, bias, x.dtype)
 
@@ -79,9 +85,11 @@ SPECS = [
     _spec(
         "batch_norm by running statistics",
         _running,
-        _channels(4, least=0),
-        lambda x, mean, variance, weight, bias: F.batch_norm(x, mean, variance, weight, bias, eps=EPS),
-        inputs=(draws.real, draws.real, draws.positive, draws.real),
+        _channels(2, least=0),
+        lambda x, weight, bias, mean, variance: F.batch_norm(
+            x, mean.to(x.dtype), variance.to(x.dtype), weight, bias, eps=EPS
+        ),
+        params=_statistics,
     ),
     _spec(
         "instance_norm",

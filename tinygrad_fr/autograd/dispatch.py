@@ -17,8 +17,11 @@ from .tensor import Tensor, make, wrap
 from .views import enter
 
 
-def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    """Call ``op`` on tensors (or constants: numbers, None) with static ``params``; gives the resulting Tensor."""
+def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any], kept_too: list[Tensor] | None = None) -> Any:
+    """Call ``op`` on tensors (or constants: numbers, None) with static ``params``; gives the resulting Tensor.
+
+    What the op keeps for its backward is added to the list ``kept_too``, as tensors outside the graph.
+    """
     if op.view:
         return apply_view(op, inputs[0], params)
     if op.kind:
@@ -40,6 +43,8 @@ def apply(op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     out = make(array, node, version)
     if mode.recorder is not None:
         mode.recorder.call(op, FORWARD, inputs, params, out, kept)
+    if kept_too is not None:
+        kept_too += map(wrap, kept)
     return out
 
 

@@ -132,6 +132,7 @@ class Op:
         Derivatives of higher order go through it; the fused backward is tested against it.
         """
         self.reference = function
+        self.slots += tuple(name for name in self.params if name not in self.slots)
         self.differentiable = True
         return function
 

@@ -107,7 +107,7 @@ class _BatchNorm(_NormWithStatistics):
             tracked.add_(1)
         if self.momentum is not None:
             return self.momentum
-        return 0.0 if tracked is None else 1.0 / tracked.to(self.running_mean.dtype)
+        return 0.0 if tracked is None else 1.0 / tracked.double()
 
 
 class BatchNorm1d(_BatchNorm):

@@ -5,37 +5,35 @@ import numpy as np
 from .. import kernels as k
 from ..autograd.dispatch import apply, op
 from ..autograd.mode import no_grad
-from .arrays import add_at
 from .checks import check_values
 from .creation import arange
 
 
-@op
+@op(launches=True)
 def _rows(weight, index, *, padding_idx, by_frequency, out=None):
     """The rows of ``weight`` that ``index`` names.  (N, D), (*) -> (*, D)."""
-    return k.gather.take_rows(weight, index.reshape(-1)).reshape((*index.shape, weight.shape[1]))
+    return k.gather.rows(weight, index, out=out)
 
 
 @_rows.vjp("weight")
 def _(g, index, weight_shape, padding_idx, by_frequency):
-    if by_frequency:
-        g = g / _frequencies(index, kind=g._array.dtype).unsqueeze(-1)
-    return _added_rows(g, index, rows=weight_shape[0], padding_idx=padding_idx)
+    return _added_rows(g, index, rows=weight_shape[0], padding_idx=padding_idx, by_frequency=by_frequency)
 
 
-@op
-def _added_rows(g, index, *, rows, padding_idx, out=None):
-    """Zeros to whose rows those of ``g`` are added where ``index`` names them, but for ``padding_idx``."""
-    result = np.zeros((rows, g.shape[-1]), g.dtype)
-    add_at(result, 0, 1, index, g)
-    if padding_idx is not None:
-        result[padding_idx] = 0
-    return result
+@op(launches=True)
+def _added_rows(g, index, *, rows, padding_idx, by_frequency, out=None):
+    """Zeros to whose rows those of ``g`` are added where ``index`` names them, but for ``padding_idx``.
+
+    With ``by_frequency`` each row is divided by how often it is named.
+    """
+    return k.scatter.add_rows(g, index, rows, padding_idx=padding_idx, by_frequency=by_frequency, out=out)
 
 
 @_added_rows.vjp("g")
-def _(g, index, padding_idx):
-    rows = apply(_rows.op, (g, index), {"padding_idx": padding_idx, "by_frequency": False})
+def _(g, index, padding_idx, by_frequency):
+    rows = apply(_rows.op, (g, index), {"padding_idx": padding_idx, "by_frequency": by_frequency})
+    if by_frequency:
+        rows = rows / _frequencies(index, kind=g._array.dtype).unsqueeze(-1)
     return rows if padding_idx is None else rows.masked_fill((index == padding_idx).unsqueeze(-1), 0.0)
 
 
@@ -62,8 +60,8 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         raise RuntimeError(f"'weight' must be 2-D, got shape {list(weight.shape)}")
     size = weight._array.shape[0]
     padding_idx = _canonical_padding(padding_idx, size)
-    _check_rows(input, size)
-    if max_norm is not None:
+    if max_norm is not None:  # else the kernel looks at the numbers
+        _check_rows(input, size)
         _shorten(weight, input, max_norm, norm_type)
     params = {"padding_idx": padding_idx, "by_frequency": bool(scale_grad_by_freq)}
     return apply(_rows.op, (weight, input), params)

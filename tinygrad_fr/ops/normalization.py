@@ -1,12 +1,51 @@
-"""Normalisation: (x - mean) / sqrt(variance + eps), over the batch, over features, over groups of channels."""
+"""Normalisation: (x - mean) / sqrt(variance + eps), over the batch, over features, over groups of channels.
+
+All are one op, on an input seen as (outer, batch, groups, channels, plane): see `kernels.normalization`.
+"""
 
 import math
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd.binding import public
+from ..autograd.dispatch import apply, op
+from ..autograd.inplace import write
 from ..autograd.mode import no_grad
 from .windows import Windows, window_sum
+
+
+@op(keeps=("statistics",), launches=True)
+def _normalized(x, weight, bias, mean, variance, *, sizes, eps, centred, out=None):
+    """(x - mean) / sqrt(variance + eps) weight + bias, by the own mean and variance of each group if none are given."""
+    return k.normalization.normalize(x, weight, bias, mean, variance, sizes=sizes, eps=eps, centred=centred, out=out)
+
+
+@_normalized.backward
+def _(g, x, weight, mean, statistics, sizes, centred, out=(None,) * 5):
+    options = {"sizes": sizes, "centred": centred, "given": mean is not None}
+    gradients = k.normalization.normalize_backward(g, x, weight, statistics, **options, out=out[:3])
+    return *gradients, None, None
+
+
+@_normalized.reference
+def _(x, weight, bias, mean, variance, *, sizes, eps, centred):
+    seen, per_group = x.reshape(sizes), (1, 1, sizes[2], 1, 1)
+    if mean is not None:
+        seen, variance = seen - mean.reshape(per_group), variance.reshape(per_group)
+    else:
+        seen = seen - seen.mean((1, 3, 4), keepdim=True) if centred else seen
+        variance = (seen * seen).mean((1, 3, 4), keepdim=True)
+    result = seen * (variance + eps).rsqrt()
+    result = result if weight is None else result * weight.reshape(1, 1, *sizes[2:4], 1)
+    return (result if bias is None else result + bias.reshape(1, 1, *sizes[2:4], 1)).reshape(x.shape)
+
+
+@op(launches=True)
+def _moved(running, statistics, momentum, *, count, eps, of_variance, out=None):
+    """The running mean or variance, (C,), moved by ``momentum`` towards the mean of those of ``count`` elements."""
+    options = {"count": count, "eps": eps, "of_variance": of_variance}
+    return k.normalization.move(running, statistics, momentum, **options, out=out)
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
@@ -16,17 +55,16 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     (of which the variance is over the number of elements less 1).  Source: Ioffe and Szegedy, 2015.
     """
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    samples, channels, *rest = input._array.shape
+    sizes = 1, samples, channels, 1, math.prod(rest)
     if training:
-        _check_several(input, input._array.size // max(input._array.shape[1], 1))
-        mean, variance = _moments(input, (0, *range(2, input.ndim)))
-        count = input._array.size // max(input._array.shape[1], 1)
-        _update(running_mean, running_var, mean.reshape(-1), variance.reshape(-1), count, momentum)
-    else:
-        if running_mean is None or running_var is None:
-            missing = "running_mean" if running_mean is None else "running_var"
-            raise RuntimeError(f"{missing} must be defined in evaluation mode")
-        mean, variance = _per_channel(running_mean, input), _per_channel(running_var, input)
-    return _affine((input - mean) * (variance + eps).rsqrt(), weight, bias)
+        _check_several(input, samples * sizes[4])
+        return _normalized_and_moved(input, running_mean, running_var, weight, bias, momentum, sizes, eps)
+    if running_mean is None or running_var is None:
+        missing = "running_mean" if running_mean is None else "running_var"
+        raise RuntimeError(f"{missing} must be defined in evaluation mode")
+    params = {"sizes": sizes, "eps": eps, "centred": True}
+    return apply(_normalized.op, (input, weight, bias, running_mean, running_var), params)
 
 
 def instance_norm(
@@ -49,16 +87,14 @@ def instance_norm(
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    count = math.prod(input._array.shape[2:])
-    if count == 1:
+    samples, channels, *rest = input._array.shape
+    if math.prod(rest) == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}: the variance of one "
             "element is 0"
         )
-    mean, variance = _moments(input, tuple(range(2, input.ndim)))
-    channels = input._array.shape[:2]
-    _update(running_mean, running_var, mean.reshape(channels), variance.reshape(channels), count, momentum)
-    return _affine((input - mean) * (variance + eps).rsqrt(), weight, bias)
+    sizes = samples, 1, channels, 1, math.prod(rest)
+    return _normalized_and_moved(input, running_mean, running_var, weight, bias, momentum, sizes, eps)
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -66,11 +102,9 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
 
     Source: Ba et al., 2016.
     """
-    dims = _normalized_dims("layer_norm", input, normalized_shape, weight, bias)
-    mean, variance = _moments(input, dims)
-    result = (input - mean) * (variance + eps).rsqrt()
-    result = result if weight is None else result * weight
-    return result if bias is None else result + bias
+    sizes = _sizes_of_rows("layer_norm", input, normalized_shape, weight, bias)
+    params = {"sizes": sizes, "eps": eps, "centred": True}
+    return apply(_normalized.op, (input, weight, bias, None, None), params)
 
 
 @public(method=False)
@@ -79,10 +113,10 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 
     ``eps`` is that of the dtype unless given.  Source: Zhang and Sennrich, 2019.
     """
-    dims = _normalized_dims("rms_norm", input, normalized_shape, weight, None)
+    sizes = _sizes_of_rows("rms_norm", input, normalized_shape, weight, None)
     eps = float(np.finfo(input._array.dtype).eps) if eps is None else eps
-    result = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
-    return result if weight is None else result * weight
+    params = {"sizes": sizes, "eps": eps, "centred": False}
+    return apply(_normalized.op, (input, weight, None, None, None), params)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
@@ -99,10 +133,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             f"{list(input.shape)} and num_groups={num_groups}"
         )
     _check_channels(input, weight=weight, bias=bias)
-    _check_several(input, samples * channels // num_groups * math.prod(rest))
-    groups = input.reshape(samples, num_groups, channels // num_groups * math.prod(rest))
-    mean, variance = _moments(groups, (2,))
-    return _affine(((groups - mean) * (variance + eps).rsqrt()).reshape(input._array.shape), weight, bias)
+    sizes = samples, 1, num_groups, channels // num_groups, math.prod(rest)
+    _check_several(input, samples * sizes[3] * sizes[4])
+    return apply(_normalized.op, (input, weight, bias, None, None), {"sizes": sizes, "eps": eps, "centred": True})
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
@@ -125,31 +158,19 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 # --- parts -------------------------------------------------------------------------------------------------------
 
 
-def _moments(input, dims):
-    """The mean and the variance (over the number of elements) over ``dims``, which stay as axes of size 1."""
-    mean = input.mean(dims, keepdim=True)
-    centred = input - mean
-    return mean, (centred * centred).mean(dims, keepdim=True)
-
-
-@no_grad()
-def _update(running_mean, running_var, mean, variance, count, momentum):
-    """Move the running statistics, (C,), by ``momentum`` towards the new ones, (C,) or (N, C)."""
-    unbiased = variance * (count / max(count - 1, 1))
-    for running, new in ((running_mean, mean), (running_var, unbiased)):
-        if running is not None:
-            new = new.detach() if new.ndim == 1 else new.detach().mean(0)
-            running.copy_(running * (1 - momentum) + new * momentum)
-
-
-def _per_channel(values, input):
-    """(C,) -> (C, 1, ...), which broadcasts along the axis 1 of ``input``."""
-    return values.reshape(-1, *(1,) * (input.ndim - 2))
-
-
-def _affine(input, weight, bias):
-    input = input if weight is None else input * _per_channel(weight, input)
-    return input if bias is None else input + _per_channel(bias, input)
+def _normalized_and_moved(input, running_mean, running_var, weight, bias, momentum, sizes, eps):
+    """The input normalised by its own mean and variance, towards which the running ones, if there are any, move."""
+    statistics: list = []
+    result = apply(
+        _normalized.op, (input, weight, bias, None, None), {"sizes": sizes, "eps": eps, "centred": True}, statistics
+    )
+    count = sizes[1] * sizes[3] * sizes[4]
+    with no_grad():
+        for running, of_variance in ((running_mean, False), (running_var, True)):
+            if running is not None:
+                params = {"count": count, "eps": eps, "of_variance": of_variance}
+                write(_moved.op, running, (*statistics, momentum), params)
+    return result
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
@@ -162,6 +183,8 @@ def _check_channels(input, **vectors):
     _check_types(input, **vectors)
     channels = input._array.shape[1]
     for name, values in vectors.items():
+        if name.startswith("running") and values is not None and values._requires_grad:
+            raise RuntimeError(f"normalisation is not differentiable with respect to {name}: detach() it")
         if values is not None and values._array.shape != (channels,):
             raise RuntimeError(
                 f"{name} should contain {channels} elements not {values.numel()} (shape {list(values.shape)})"
@@ -184,8 +207,8 @@ def _check_several(input, count):
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
 
 
-def _normalized_dims(name, input, normalized_shape, weight, bias):
-    """The axes that ``normalized_shape`` means."""
+def _sizes_of_rows(name, input, normalized_shape, weight, bias):
+    """The sizes of an input of rows of ``normalized_shape``, each of which is one group of features."""
     if not isinstance(normalized_shape, (tuple, list)):
         raise TypeError(f"{name}(): argument 'normalized_shape' must be tuple of ints, not {normalized_shape!r}")
     shape, own = list(normalized_shape), list(input._array.shape)
@@ -206,4 +229,4 @@ def _normalized_dims(name, input, normalized_shape, weight, bias):
             f"Given normalized_shape={shape}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
             f"input of size{own}"
         )
-    return tuple(range(len(own) - len(shape), len(own)))
+    return math.prod(own[: -len(shape)]), 1, 1, math.prod(shape), 1
