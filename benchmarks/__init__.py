@@ -9,6 +9,7 @@ A benchmark is a module of this package with
 
 and where it needs them
 
+    figures(cases)    {case: numbers that every library must compute alike}, looked at before anything is timed
     floors()          {case: its kernels}, if "floor" is among its libraries
     PACE              how long a case is timed, other than `harness.USUAL`
     more_rows(rows, results)   rows beside those that every benchmark has
@@ -18,4 +19,7 @@ and where it needs them
 All arrays are float32 and contiguous, and every library computes on the same numbers.
 """
 
-NAMES = ("overhead", "matmul", "activations", "softmax_ce", "optim", "mlp", "epoch", "scaling", "startup")
+NAMES = (
+    *("overhead", "matmul", "activations", "softmax_ce", "optim", "conv"),
+    *("mlp", "cnn", "rnn", "epoch", "scaling", "startup"),
+)

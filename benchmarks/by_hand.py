@@ -1,11 +1,11 @@
-"""What one writes in NumPy or JAX where there is no library of networks: the net of the benchmarks, and Adam.
+"""What one writes in NumPy or JAX where there is no library of networks: a net of Linear layers, and Adam.
 
-The net is one of Linear layers with ReLU between them and softmax cross-entropy, mostly 784-H-10; parameters stand in
-PyTorch's order and layout: (H, 784), (H,), (10, H), (10,).
+The net has ReLU between its layers and softmax cross-entropy, and is mostly 784-H-10; parameters stand in PyTorch's
+order and layout: (H, 784), (H,), (10, H), (10,).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -18,13 +18,20 @@ Arrays = list[np.ndarray]
 
 
 def initial_parameters(*widths: int) -> Arrays:
-    """The same for every library: uniform within 1 / sqrt(inputs), as a Linear layer begins."""
+    """Those of Linear layers between these widths."""
+    return draw_parameters((outputs, inputs) for inputs, outputs in pairwise(widths))
+
+
+def draw_parameters(weights: Iterable[tuple[int, ...]]) -> Arrays:
+    """Each weight, of shape (outputs, inputs, ...), and its bias: uniform within 1 / sqrt(what an output sees).
+
+    That is how layers begin; the numbers are the same for every library.
+    """
     generator = np.random.default_rng(0)
     found: Arrays = []
-    for inputs, outputs in pairwise(widths):
-        bound = 1 / math.sqrt(inputs)
-        shapes = ((outputs, inputs), (outputs,))
-        found += [generator.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes]
+    for shape in weights:
+        bound = 1 / math.sqrt(math.prod(shape[1:]))
+        found += [generator.uniform(-bound, bound, each).astype(np.float32) for each in (shape, shape[:1])]
     return found
 
 
@@ -125,16 +132,25 @@ def jax_start(parameters: Arrays) -> Any:
     return p, [jnp.zeros_like(each) for each in p], [jnp.zeros_like(each) for each in p], jnp.zeros((), jnp.float32)
 
 
-def jax_net_step(lr: float) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
-    """A compiled function (state, x, y) -> (state, loss), which gives up the state it receives."""
-    import jax
+def jax_dense(parameters: Any, x: Any) -> Any:
+    """The scores of Linear layers with ReLU between them."""
     import jax.numpy as jnp
 
+    *hidden, (w, b) = zip(parameters[::2], parameters[1::2], strict=True)
+    for each_w, each_b in hidden:
+        x = jnp.maximum(x @ each_w.T + each_b, 0)
+    return x @ w.T + b
+
+
+def jax_step(scores: Callable[[Any, Any], Any], lr: float) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+    """A compiled function (state, x, y) -> (state, loss), which gives up the state it receives.
+
+    ``scores``: those of the net, of (parameters, x).
+    """
+    import jax
+
     def loss_of(parameters: Any, x: Any, y: Any) -> Any:
-        *hidden, (w, b) = zip(parameters[::2], parameters[1::2], strict=True)
-        for each_w, each_b in hidden:
-            x = jnp.maximum(x @ each_w.T + each_b, 0)
-        return jax_cross_entropy(x @ w.T + b, y)
+        return jax_cross_entropy(scores(parameters, x), y)
 
     def step(state: Any, x: Any, y: Any) -> tuple[Any, Any]:
         loss, gradients = jax.value_and_grad(loss_of)(state[0], x, y)
@@ -148,11 +164,20 @@ def jax_net_step(lr: float) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
 
 def torch_net(torch: Any, *widths: int) -> Any:
     """The net of nn's layers, with the parameters that all begin with."""
+    return begin_with(torch, torch.nn.Sequential(*torch_dense(torch, *widths)), initial_parameters(*widths))
+
+
+def torch_dense(torch: Any, *widths: int) -> list[Any]:
+    """Linear layers with ReLU between them."""
     nn = torch.nn
     layers = [each for inputs, outputs in pairwise(widths) for each in (nn.Linear(inputs, outputs), nn.ReLU())]
-    model = nn.Sequential(*layers[:-1])
+    return layers[:-1]
+
+
+def begin_with(torch: Any, model: Any, parameters: Arrays) -> Any:
+    """The model, its parameters changed to these."""
     with torch.no_grad():
-        for p, values in zip(model.parameters(), initial_parameters(*widths), strict=True):
+        for p, values in zip(model.parameters(), parameters, strict=True):
             p.copy_(torch.from_numpy(values))
     return model
 

@@ -76,14 +76,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def turns_of(name: str, label: str, threads: int) -> Callable[[], harness.Times]:
-    """What the process of one library does in each turn."""
+def turns_of(name: str, label: str, threads: int) -> tuple[harness.Figures, Callable[[], harness.Times]]:
+    """What the process of one library must compute like all others, and what it does in each turn."""
     benchmark = importlib.import_module(f".{name}", __package__)
     if label == libraries.FLOOR:
         from . import floor
 
-        return floor.prepare(benchmark.floors(), threads)
-    return harness.timer(benchmark.cases(label), getattr(benchmark, "PACE", harness.USUAL))
+        return {}, floor.prepare(benchmark.floors(), threads)
+    cases = benchmark.cases(label)
+    figures = benchmark.figures(cases) if hasattr(benchmark, "figures") else {}
+    return figures, harness.timer(cases, getattr(benchmark, "PACE", harness.USUAL))
 
 
 # --- before measuring --------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import by_hand, data
-from .mlp import compiled, scikit_learn_net
+from .mlp import scikit_learn_net
+from .training import compiled
 
 TITLE = "One epoch of 784-128-10, batch 64, Adam, float32"
 LIBRARIES = (
@@ -171,7 +172,7 @@ def _jax(images: np.ndarray, labels: np.ndarray) -> Runs:
     """Taking the rows is part of the compiled step; the data stay with JAX."""
     import jax
 
-    step = by_hand.jax_net_step(LR)
+    step = by_hand.jax_step(by_hand.jax_dense, LR)
     x, y = jax.numpy.array(images), jax.numpy.array(labels)
     generator = np.random.default_rng(0)
     indexed_step = jax.jit(lambda state, x, y, index: step(state, x[index], y[index]), donate_argnums=0)

@@ -43,10 +43,14 @@ class Kernel(NamedTuple):
 Floors = dict[str, list[Kernel]]  # by case
 
 
+def kernel(flops: float, floats: float) -> Kernel:
+    """So much arithmetic on arrays of so many numbers together, each read or written once."""
+    return Kernel(flops, FLOAT * floats, FLOAT * floats)
+
+
 def product(m: int, k: int, n: int, more_floats: int = 0) -> Kernel:
     """(m, k) @ (k, n), touching so many floats beside: a bias, or another array of its shape."""
-    touched = FLOAT * (m * k + k * n + m * n + more_floats)
-    return Kernel(2 * m * k * n, touched, touched)
+    return kernel(2 * m * k * n, m * k + k * n + m * n + more_floats)
 
 
 def copy(size: float) -> Kernel:
@@ -61,14 +65,32 @@ def training_step(batch: int, widths: tuple[int, ...]) -> list[Kernel]:
     ReLU; the loss with its gradient; backward, from the last layer, the product for the weights with the gradient of
     the bias, and the product for the input, which reads that input to undo its ReLU; Adam over all parameters.
     """
+    return [*dense(batch, widths), cross_entropy(batch, widths[-1]), adam(dense_parameters(widths))]
+
+
+def dense(batch: int, widths: tuple[int, ...], of_data: bool = True) -> list[Kernel]:
+    """Linear layers with ReLU between them, both passes. ``of_data``: the first layer's input wants no gradient."""
     layers = list(pairwise(widths))
     forward = [product(batch, inputs, outputs, outputs) for inputs, outputs in layers]
     for_weights = [product(outputs, batch, inputs, outputs) for inputs, outputs in layers]
-    for_inputs = [product(batch, outputs, inputs, batch * inputs) for inputs, outputs in layers[1:]]
-    loss = batch * (2 * FLOAT * widths[-1] + LABEL)
-    parameters = sum(inputs * outputs + outputs for inputs, outputs in layers)
-    adam = Kernel(0, ADAM_BYTES * parameters, 4 * FLOAT * parameters)
-    return [*forward, Kernel(0, loss, loss), *for_weights, *for_inputs, adam]
+    for_inputs = [product(batch, outputs, inputs, batch * inputs) for inputs, outputs in layers[of_data:]]
+    return [*forward, *for_weights, *for_inputs]
+
+
+def dense_parameters(widths: tuple[int, ...]) -> int:
+    """How many numbers the weights and biases of Linear layers are."""
+    return sum(inputs * outputs + outputs for inputs, outputs in pairwise(widths))
+
+
+def cross_entropy(rows: int, classes: int) -> Kernel:
+    """The loss of so many rows of scores, with its gradient."""
+    touched = rows * (2 * FLOAT * classes + LABEL)
+    return Kernel(0, touched, touched)
+
+
+def adam(parameters: int) -> Kernel:
+    """The update of so many numbers."""
+    return Kernel(0, ADAM_BYTES * parameters, 4 * FLOAT * parameters)
 
 
 # --- in a process of its own -------------------------------------------------------------------------------------

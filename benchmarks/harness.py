@@ -5,8 +5,10 @@ machine; the result is the median over the rounds. These machines are noisy: quo
 """
 
 import contextlib
+import functools
 import gc
 import json
+import math
 import os
 import subprocess
 import sys
@@ -23,10 +25,12 @@ SLOW_S = 1.0  # a first call that took so long has warmed up enough; if it compi
 PAUSE_S = 0.05  # between turns: idle threads of the last process go to sleep
 ROUNDS = 9
 LEAST_ROUNDS = 3
+AGREEMENT = 1e-5  # relative, between the figures of two libraries
 LIMIT_S = 240.0  # no further round begins that would end later, unless --rounds asks for it
 
 Case = Callable[[], Any]
 Times = dict[str, float]  # seconds by case
+Figures = dict[str, list[float]]  # by case: what every library must compute alike
 Results = dict[tuple[str, int], Times]  # by label and thread count
 
 
@@ -57,19 +61,19 @@ class Unavailable(Exception):
     """What ``cases`` raises where a way to use a library does not work here: it is left out, and the reason is said."""
 
 
-def serve(prepare: Callable[[], Callable[[], Times]]) -> None:
-    """Call what ``prepare`` gives for every line on standard input; answer each with a line of JSON, in seconds.
+def serve(prepare: Callable[[], tuple[Figures, Callable[[], Times]]]) -> None:
+    """Call the function that ``prepare`` gives for every line on standard input; answer each with a line of JSON.
 
-    The first answer is "ready", or the reason of an `Unavailable`, which ends it.
+    The first answer is {"figures": what else it gives}, or {"unavailable": the reason}, which ends it.
     """
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # what a library prints is no answer
         try:
-            turn = prepare()
+            figures, turn = prepare()
         except Unavailable as error:
             print(json.dumps({"unavailable": str(error)}), file=answers, flush=True)
             return
-        print(json.dumps("ready"), file=answers, flush=True)
+        print(json.dumps({"figures": figures}), file=answers, flush=True)
         for _ in sys.stdin:
             print(json.dumps(turn()), file=answers, flush=True)
 
@@ -139,10 +143,9 @@ class Server:
             env={**os.environ, **dict.fromkeys(_THREAD_SETTINGS, str(threads))},
         )
 
-    def wait_until_ready(self) -> str:
-        """Why the library cannot take part, or nothing."""
-        answer = json.loads(self._answer())
-        return "" if answer == "ready" else answer["unavailable"]
+    def wait_until_ready(self) -> dict[str, Any]:
+        """{"figures": what it computes}, or {"unavailable": why the library cannot take part}."""
+        return json.loads(self._answer())
 
     def turn(self) -> Times:
         assert self.process.stdin is not None
@@ -173,7 +176,7 @@ def measure(name: str, labels: list[str], threads: tuple[int, ...], rounds: int 
     """The median over the rounds, and how many there were. What turns out to be unavailable is said and left out.
 
     ``rounds=None`` takes `ROUNDS`, or fewer where those would take longer than `LIMIT_S`.
-    RuntimeError: a process of a library failed.
+    RuntimeError: a process of a library failed, or computes other figures than the first.
     """
     wanted = [(label, count) for label in labels for count in threads]
     start, done = time.monotonic(), 0
@@ -199,22 +202,32 @@ def measure(name: str, labels: list[str], threads: tuple[int, ...], rounds: int 
 def _start_servers(
     name: str, wanted: list[tuple[str, int]], progress: tqdm, stack: contextlib.ExitStack
 ) -> dict[tuple[str, int], Server]:
-    """One process after the other, until it is ready; ``stack`` will stop them."""
+    """One process after the other, until it is ready and found to compute the same; ``stack`` will stop them."""
     servers: dict[tuple[str, int], Server] = {}
     unavailable: set[str] = set()
+    figures: Figures = {}
     for label, count in wanted:
         if label not in unavailable:
             server = Server(name, label, count)
             stack.callback(server.stop)
             progress.set_description(f"{name}: preparing {server.described}", refresh=progress.mininterval < 1)
-            reason = server.wait_until_ready()
-            if reason:
-                progress.write(f"left out: {label}: {reason}", file=sys.stderr)
+            answer = server.wait_until_ready()
+            if "unavailable" in answer:
+                progress.write(f"left out: {label}: {answer['unavailable']}", file=sys.stderr)
                 unavailable.add(label)
             else:
                 servers[label, count] = server
+                figures = figures or answer["figures"]
+                check_agreement(server.described, answer["figures"], figures)
         progress.update()
     return {key: server for key, server in servers.items() if key[0] not in unavailable}
+
+
+def check_agreement(described: str, figures: Figures, expected: Figures) -> None:
+    """RuntimeError: a case has other figures than expected."""
+    for case, found in figures.items():
+        if not all(map(functools.partial(math.isclose, rel_tol=AGREEMENT), found, expected[case])):
+            raise RuntimeError(f"{case}: expected all to compute {expected[case]}, but {described} computes {found}")
 
 
 def _medians(turns: list[Times]) -> Times:

@@ -3,15 +3,14 @@
 The middle of it all is 784-128-10 at batch 64 with Adam; one of the three is changed at a time.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import by_hand, mlp
+from . import by_hand, memory, mlp
 from .harness import Pace, Results
 from .libraries import COMPILED, FLOOR, OURS
-from .results import Cells, Row, across, lay_out, ratio_text
-from .results import show as show_times
+from .results import Row
+from .training import Step
 
 TITLE = "A training step against batch, width and depth, float32"
 LIBRARIES = ("tinygrad_fr", "tinygrad_fr compiled", "torch", "torch fused", "jax", "floor")
@@ -24,9 +23,11 @@ SWEEPS = {
     "depth": (1, 2, 4, 8, 16),
 }
 WITH_MEMORY = ("batch 64", "batch 4096", "width 2048", "depth 16")
-MEMORY = "peak_bytes"  # in the rows of these cases: how much the process grew
+SMALL = (2, (3, 4, 2))
 
 Net = tuple[int, tuple[int, ...]]  # batch, widths
+
+show = memory.show
 
 
 def nets() -> dict[str, Net]:
@@ -40,9 +41,9 @@ def nets() -> dict[str, Net]:
     return found
 
 
-def cases(library: str) -> dict[str, Callable[[], Any]]:
+def cases(library: str) -> dict[str, Step]:
     """A step of each net."""
-    return {case: mlp.step(library, batch, widths) for case, (batch, widths) in nets().items()}
+    return {case: step(library, net) for case, net in nets().items()}
 
 
 def floors() -> Any:
@@ -52,33 +53,14 @@ def floors() -> Any:
     return {case: floor.training_step(batch, widths) for case, (batch, widths) in nets().items()}
 
 
-def more_rows(rows: list[Row], results: Results) -> list[Row]:
+def step(library: str, net: Net) -> Step:
+    return mlp.step(library, *net)
+
+
+def more_rows(rows: list[Row], measured: Results) -> list[Row]:
     """No rows more, but the memory in some of them."""
-    from .memory import growth
-
-    for row in rows:
-        if row["case"] in WITH_MEMORY and row["library"] != FLOOR:
-            row[MEMORY] = growth(row["library"], *nets()[row["case"]])
+    memory.measure([row for row in rows if row["case"] in WITH_MEMORY and row["library"] != FLOOR])
     return []
-
-
-def show(rows: list[Row], markdown: bool) -> str:
-    """The times, how far they are from the floor, and the memory."""
-    with_memory = [row for row in rows if MEMORY in row]
-    found = [show_times(rows, markdown)]
-    if with_memory:
-        found += ["Memory that training adds, its batch included:", lay_out(_memory_cells(with_memory), markdown)]
-    return "\n\n".join(found)
-
-
-def _memory_cells(rows: list[Row]) -> Cells:
-    ours = {row["case"]: row[MEMORY] for row in rows if row["library"] == OURS}
-
-    def text(row: Row) -> str:
-        ratio = f" ({ratio_text(row[MEMORY] / ours[row['case']])})" if row["library"] != OURS else ""
-        return f"{row[MEMORY] / 1e6:.0f} MB" + ratio
-
-    return across(rows, list(map(text, rows)))
 
 
 # --- the figure --------------------------------------------------------------------------------------------------
@@ -95,7 +77,7 @@ def draw(rows: list[Row], title: str, caption: list[str], path: Path) -> None:
     panels = figure.subplots(2, 2).ravel()
     for axes, what in zip(panels, SWEEPS, strict=False):
         _draw_lines(axes, [row for row in rows if row["case"].split()[0] == what], what)
-    _draw_memory(panels[-1], [row for row in rows if MEMORY in row])
+    _draw_memory(panels[-1], [row for row in rows if memory.ADDED in row])
     panels[0].legend(frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=13, fontweight="bold")
     figure.supxlabel("\n".join(caption), fontsize=7, color="0.35")
@@ -140,14 +122,14 @@ def _draw_memory(axes: Any, rows: list[Row]) -> None:
     width = 0.8 / max(1, len(labels))
     for row in rows:
         place = cases_.index(row["case"]) + (labels.index(row["library"]) - (len(labels) - 1) / 2) * width
-        megabytes = row[MEMORY] / 1e6
-        axes.bar(place, megabytes, width * 0.9, color=plot.COLOURS[row["library"]])
+        mebibytes = row[memory.ADDED] / (1 << 20)
+        axes.bar(place, mebibytes, width * 0.9, color=plot.COLOURS[row["library"]])
         axes.annotate(
-            f"{megabytes:.0f}", (place, megabytes), (0, 2), textcoords="offset points", ha="center", fontsize=7
+            f"{mebibytes:.0f}", (place, mebibytes), (0, 2), textcoords="offset points", ha="center", fontsize=7
         )
     axes.set_xticks(range(len(cases_)), cases_)
     axes.tick_params(labelsize=8)
-    axes.set_ylabel("MB that training adds, its batch included")
+    axes.set_ylabel("MiB that training adds, its batch included")
     axes.set_title("memory, at its peak", fontsize=10)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
