@@ -5,20 +5,19 @@ from typing import Any
 
 import tinygrad_fr as torch
 
-KIND = "checkpoint of mnist_mlp.py, version 1"
-
 
 class Checkpoint:
-    """``folder``/checkpoint.safetensors, which belongs to a run of certain ``settings``."""
+    """``folder``/checkpoint.safetensors, which belongs to a run of a ``program`` with certain ``settings``."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]):
+    def __init__(self, folder: Path, program: str, settings: dict[str, Any]):
         self.path = folder / "checkpoint.safetensors"
+        self.kind = f"checkpoint of {program}, version 1"
         self.settings = settings
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint. OSError: that failed; the one before is as it was."""
         try:
-            torch.save({"kind": KIND, "settings": self.settings, "state": state}, self.path)
+            torch.save({"kind": self.kind, "settings": self.settings, "state": state}, self.path)
         except OSError as error:
             raise OSError(f"{error}. Make room there, then continue with --resume") from error
 
@@ -30,8 +29,8 @@ class Checkpoint:
             saved = torch.load(self.path)
         except (RuntimeError, ValueError, TypeError) as error:
             raise ValueError(f"{self._refused('cannot be read')}\n{error}") from error
-        if not isinstance(saved, dict) or saved.get("kind") != KIND:
-            raise ValueError(self._refused(f"is no {KIND}"))
+        if not isinstance(saved, dict) or saved.get("kind") != self.kind:
+            raise ValueError(self._refused(f"is no {self.kind}"))
         self._compare(saved["settings"])
         return saved["state"]
 

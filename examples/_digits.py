@@ -1,5 +1,6 @@
-"""Handwritten digits for the examples: MNIST, or the small ones that come with scikit-learn."""
+"""Handwritten digits for the examples: MNIST, or the small ones that come with scikit-learn; training on them."""
 
+import argparse
 import os
 import sys
 import zlib
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _training import Training
 
 import tinygrad_fr as torch
 from tinygrad_fr import datasets
-from tinygrad_fr.utils.data import TensorDataset
+from tinygrad_fr.utils.data import DataLoader, TensorDataset, random_split
 
 CLASSES = 10
+VALIDATION_SHARE = 1 / 12  # of the training set: 5,000 of MNIST's 60,000
 
 
 @dataclass
@@ -112,3 +115,29 @@ def _dataset(images: np.ndarray, labels: np.ndarray) -> TensorDataset:
     return TensorDataset(
         torch.from_numpy(images.reshape(len(images), -1)), torch.from_numpy(labels.astype(np.int64, copy=False))
     )
+
+
+class DigitsTraining(Training):
+    """Training on digits, of which a part is kept for validation."""
+
+    name: str  # of the network, for titles
+
+    def __init__(self, options: argparse.Namespace, digits: Digits):
+        super().__init__(options)
+        held_out = max(1, int(len(digits.train) * VALIDATION_SHARE))
+        self.train, self.validation = random_split(digits.train, [len(digits.train) - held_out, held_out])
+        self.digits = digits
+        self.train_batches = DataLoader(self.train, batch_size=options.batch_size, shuffle=True)
+        self.validation_batches = DataLoader(self.validation, batch_size=1000)
+        self.test_batches = DataLoader(digits.test, batch_size=1000)
+
+    def scores(self, x: torch.Tensor) -> torch.Tensor:
+        """Of each class for each image.  (N, H*W) uint8 -> (N, 10)."""
+        return self.model(self.digits.standardise(x))
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"data": self.digits.fingerprint()}
+
+    def images(self) -> str:
+        train, validation, test = len(self.train), len(self.validation), len(self.digits.test)
+        return f"{train:,} training, {validation:,} validation and {test:,} test images"

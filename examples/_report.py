@@ -1,38 +1,21 @@
-"""What a training leaves behind: how the network does on each class, the history, and three figures."""
+"""How a network does on digits: on each class, where it confuses them, its worst mistakes."""
 
-import csv
-import importlib.util
-import io
-import platform
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from _digits import CLASSES
+from _digits import CLASSES, DigitsTraining
+from _outputs import learning_curves, new_figure, report_text, write_figures, write_history, write_text
 
-import tinygrad_fr as torch
-from tinygrad_fr.utils.files import replacing
+import tinygrad_fr.nn.functional as F
 
 if TYPE_CHECKING:
-    import argparse
+    from pathlib import Path
 
     from matplotlib.figure import Figure
-    from mnist_mlp import Epoch, Training
 
 NAMES = [str(digit) for digit in range(CLASSES)]
-TRAINING, VALIDATION = "tab:blue", "tab:orange"
 MOST_MISTAKES = 24
-
-
-LIBRARIES = {"scikit-learn": "sklearn", "matplotlib": "matplotlib"}
-
-
-def check_libraries(*names: str) -> None:
-    """ImportError if the report and the figures cannot be made for want of one of these libraries."""
-    missing = [name for name in names if importlib.util.find_spec(LIBRARIES[name]) is None]
-    if missing:
-        raise ImportError(f"--out needs {' and '.join(missing)}: pip install 'tinygrad_fr[examples]'")
 
 
 class Results:
@@ -70,115 +53,32 @@ class Results:
         return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
 
 
-# --- files -------------------------------------------------------------------------------------------------------
+def test(training: DigitsTraining) -> Results:
+    """The network as it is, on the test set."""
+    scores, labels = training.predict(training.test_batches)
+    return Results(labels.numpy(), F.softmax(scores, dim=1).numpy(), F.cross_entropy(scores, labels).item())
 
 
-def write_files(folder: Path, options: "argparse.Namespace", training: "Training", results: Results) -> None:
-    write_history(folder, training.history)
-    write_text(folder / "report.txt", report_text(options, training, results))
-    figures = {
-        "learning_curves.png": learning_curves(training),
-        "confusion_matrix.png": confusion_matrix(results),
-        "mistakes.png": mistakes(results, training.digits.test.tensors[0].numpy(), training.digits.image_shape),
-    }
-    for name, figure in figures.items():
-        with replacing(folder / name) as file:
-            figure.savefig(file, format="png", dpi=150)
-
-
-def write_history(folder: Path, history: "list[Epoch]") -> None:
-    """One line an epoch, with all the digits of its numbers but for the seconds."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"])
-    writer.writerows([*epoch[:-1], f"{epoch.seconds:.3f}"] for epoch in history)
-    write_text(folder / "history.csv", text.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text.encode())
-
-
-def report_text(options: "argparse.Namespace", training: "Training", results: Results) -> str:
-    best = training.best_epoch()
-    assert best is not None
+def write_report(folder: "Path", training: DigitsTraining, results: Results) -> None:
+    """The history, the report, and figures of the course of the training and of its results."""
     wrong = int((results.predicted != results.labels).sum())
-    seconds = sum(epoch.seconds for epoch in training.history)
-    return "\n".join(
-        [
-            "Run",
-            *table(run_settings(options)),
-            "",
-            "Data",
-            *table({"source": training.digits.source, "images": training.images()}),
-            "",
-            "Network",
-            training.network(),
-            "",
-            "Training",
-            *table(
-                {
-                    "epochs": f"{len(training.history)} of {options.epochs}, in {seconds:.1f} s",
-                    "best epoch": f"{best.epoch}, validation loss {best.val_loss:.4f}",
-                }
-            ),
-            "",
-            "Test",
-            results.per_class(),
-            "",
-            *table(
-                {
-                    "test loss": f"{results.loss:.4f}",
-                    "mistakes": f"{wrong:,} of {len(results.labels):,}",
-                    "test accuracy": f"{results.accuracy:.4f}",
-                }
-            ),
-            "",
-        ]
-    )
-
-
-def run_settings(options: "argparse.Namespace") -> dict[str, Any]:
-    hidden = " ".join(map(str, options.hidden)) or "none"
-    names = ("epochs", "batch_size", "lr", "optimizer", "dropout", "seed", "patience", "compile")
-    versions = f"tinygrad_fr {torch.__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
-    others = {name.replace("_", " "): getattr(options, name) for name in names}
-    return {"hidden": hidden, **others, "threads": torch.get_num_threads(), "versions": versions}
-
-
-def table(rows: dict[str, Any]) -> list[str]:
-    return [f"  {name + ':':<15} {value}" for name, value in rows.items()]
+    data = {"source": training.digits.source, "images": training.images()}
+    outcome = {
+        "test loss": f"{results.loss:.4f}",
+        "mistakes": f"{wrong:,} of {len(results.labels):,}",
+        "test accuracy": f"{results.accuracy:.4f}",
+    }
+    write_history(folder, training.history)
+    write_text(folder / "report.txt", report_text(training, data, results.per_class(), outcome))
+    figures = {
+        "learning_curves": learning_curves(training, f"{training.digits.name}, {training.name}"),
+        "confusion_matrix": confusion_matrix(results),
+        "mistakes": mistakes(results, training.digits.test.tensors[0].numpy(), training.digits.image_shape),
+    }
+    write_figures(folder, figures)
 
 
 # --- figures -----------------------------------------------------------------------------------------------------
-
-
-def new_figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure  # without pyplot: no window system, no state shared with the caller
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def learning_curves(training: "Training") -> "Figure":
-    """Loss and accuracy against epochs, on the training and the validation set."""
-    history, best = training.history, training.best_epoch()
-    figure = new_figure(10, 4.2)
-    figure.suptitle(f"Learning curves: {training.digits.name}, {'-'.join(map(str, training.sizes))}")
-    losses, accuracies = figure.subplots(1, 2)
-    epochs = [epoch.epoch for epoch in history]
-    for axes, quantity, scale, unit in ((losses, "loss", 1, "cross-entropy, nats"), (accuracies, "accuracy", 100, "%")):
-        for name, prefix, colour in (("training", "train", TRAINING), ("validation", "val", VALIDATION)):
-            values = [scale * getattr(epoch, f"{prefix}_{quantity}") for epoch in history]
-            axes.plot(epochs, values, "o-", color=colour, markersize=4, label=name)
-            if name == "validation" and best is not None:
-                axes.plot(best.epoch, values[best.epoch - 1], "*", color=colour, markersize=15, markeredgecolor="black",
-                          label=f"best epoch: {best.epoch}", zorder=3)  # fmt: skip
-        axes.set(xlabel="epoch", ylabel=f"{quantity} ({unit})", title=quantity.capitalize())
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return figure
 
 
 def confusion_matrix(results: Results) -> "Figure":

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 from _checkpoint import check_folder
 from _digits import CLASSES, Digits, load_digits
-from _report import check_libraries, new_figure
-from mnist_mlp import build_network, count_correct, positive_int, seed
+from _outputs import check_libraries, new_figure
+from _program import exit_code_of, positive_int, seed
+from _training import count_correct
+from mnist_mlp import build_network
 
 import tinygrad_fr as torch
 import tinygrad_fr.nn.functional as F
@@ -110,6 +112,8 @@ def described(method: Method) -> str:
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.out:
+        check_out(options.out)
     digits = load_digits(options.data)
     x, y = (tensor[:IMAGES] for tensor in digits.train.tensors)
     data = TensorDataset(digits.standardise(x), y)
@@ -148,17 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=positive_int, default=20, metavar="N")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="fixes every random choice")
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw the three curves into this PNG file")
-    options = parser.parse_args(arguments)
-    try:
-        if options.out:
-            check_out(options.out)
-        run(options)
-    except KeyboardInterrupt:
-        return 130
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        print(f"batch_sizes.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code_of("batch_sizes.py", lambda: run(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

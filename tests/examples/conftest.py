@@ -1,16 +1,15 @@
-"""The examples import each other as a program that is started does: from their own folder."""
+"""What the tests of all examples use; importing ``examples`` lets them be imported by their bare names."""
 
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
+import examples
 import tinygrad_fr as torch
 from tinygrad_fr import datasets
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-sys.path.insert(0, str(EXAMPLES))
+EXAMPLES = Path(examples.__file__).parent
 
 
 @pytest.fixture

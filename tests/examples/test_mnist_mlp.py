@@ -12,6 +12,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+import _outputs
 import _report
 import mnist_mlp
 import numpy as np
@@ -278,7 +279,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_training(run, image
 
 
 def test_missing_libraries_are_found_before_the_training(run, images, tmp_path, monkeypatch):
-    monkeypatch.setattr(_report.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(_outputs.importlib.util, "find_spec", lambda name: None)
     result = run("--data", images, "--out", tmp_path)
     assert result.code == 1
     assert result.out == ""
