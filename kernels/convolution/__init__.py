@@ -22,7 +22,7 @@ from ..gemm.blocking import PARALLEL
 from ..gemm.micro import MASK, NO_GATE, RELU
 from .forward import convolve
 from .input_gradient import spread_back
-from .shape import numbers_of, sees_itself
+from .shape import in_one_row, numbers_of, sees_itself
 from .weight_gradient import weigh
 
 _GATES = {None: NO_GATE, "relu": RELU}
@@ -84,6 +84,18 @@ def weight_gradient(y, x, *, windows, groups=1, bias=False, out=None, bias_out=N
         launch(kernels.weigh, pool, kernels.table, y.ravel(), x.ravel(), numbers, result.ravel(), sums)
     result = deliver(result, out)
     return (result, deliver(sums, bias_out)) if has_bias else result
+
+
+def bias_gradient(y, *, out=None):
+    """The gradient of a bias for each output: the sum over the others axes.  (N, O, *) -> (O,)."""
+    y = plain(y, "y")
+    outputs, kernels = y.shape[1], _KERNELS_OF[y.dtype]
+    result = destination(out, (outputs,), y.dtype)
+    if outputs:
+        none = kernels.empty
+        numbers = numbers_of(len(y), 0, outputs, 1, in_one_row(y.size // max(1, len(y) * outputs)))
+        launch(kernels.weigh, pool_for(y.size), kernels.table, y.ravel(), none, numbers, none, result)
+    return deliver(result, out)
 
 
 def _convolved(x, weight, bias, places, windows, groups, turned, gate, mask, out):

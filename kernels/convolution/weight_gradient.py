@@ -92,14 +92,15 @@ def _weigh_part(task, like, s, l, job):
             y = job.y + (item * s.outputs * s.windows + band.first + at) * s.size
             if job.bias and channel_part == 0:
                 _add_rows(like, s, y, windows, job.totals + (part * s.groups + group) * s.outputs * 8)
+            if rows == 0:
+                continue
             pack_panel(like.dtype, y, s.windows * s.size, s.size, s.outputs, windows, turned, turned_row, s.size)
             left = x + (band.first + at) * s.size, s.plane * s.size, s.size
             if not is_plain(s):
                 copied = write_copies(s, l, band, at, windows, copies)
                 pack_columns(like.dtype, laid, offsets, rows, copies, copied, columns, columns_row)
                 left = columns, columns_row, s.size
-            if rows:
-                _multiply(s, job.table, rows, windows, left, (turned, turned_row), start, sums)
+            _multiply(s, job.table, rows, windows, left, (turned, turned_row), start, sums)
             start = sums
     keep(memory)
 
