@@ -50,7 +50,8 @@ def laid_out(s, channels, parts):
     if height == s.counts[1]:
         rows = rows // _span(s, 0) * _rows(s, 1, height)
         depth = _places(s, 0, BAND // rows, most // (width * height))
-    phase = (width + more) * s.size
+    # a vector of one row ends before the next row begins: to read a part of what is still being written takes long
+    phase = max(width + more, width + -width % lanes) * s.size
     row = phases * phase
     depths, heights = _rows(s, 0, depth), _rows(s, 1, height)
     bands = _parts(s.counts[0], depth), _parts(s.counts[1], height), _parts(s.counts[2], width)
@@ -238,12 +239,17 @@ def pack_columns(dtype, laid, offsets, taps, copies, number, panel, panel_row):
 
 
 @merged
-def add_columns(dtype, panel, panel_row, offsets, taps, copies, number, laid):
-    """The adjoint of `pack_columns`: each number added to what its tap sees."""
-    for t in range(taps):
-        target, row = laid + offsets[t], panel + t * panel_row
-        for i in range(number):
-            add_lanes(dtype, row + copies[i, 1], 0, copies[i, 2], target + copies[i, 0])
+def add_columns(dtype, panel, panel_row, offsets, channels, taps, copies, number, laid):
+    """The adjoint of `pack_columns`: each number added to what its tap sees.
+
+    A channel comes after the other for each of its taps: what is added at one place has long been written when the next
+    is, for the processor waits where it reads a part of what it is still writing.
+    """
+    for tap in range(taps):
+        for t in range(tap, channels * taps, taps):
+            target, row = laid + offsets[t], panel + t * panel_row
+            for i in range(number):
+                add_lanes(dtype, row + copies[i, 1], 0, copies[i, 2], target + copies[i, 0])
 
 
 # ---------------------------------------------------------------------------------------------------------------

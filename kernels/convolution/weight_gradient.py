@@ -19,6 +19,7 @@ from .._jit import kernel, merged
 from .._threads import spread
 from ..gemm.micro import NO_GATE, ZEROS_SLOT
 from ..gemm.pack import pack_panel
+from ..reduce import total
 from ..simd import CACHE_LINE, VECTOR_BYTES, address, array_at, keep
 from .laid import band_of, bands_of, laid_bytes, laid_out, lay_out, pack_columns, write_copies, write_tap_offsets
 from .shape import is_plain, shape_of
@@ -56,10 +57,9 @@ def weigh(pool, table, y, x, numbers, weight, bias):
     spread(pool, _weigh_part, band_parts * s.groups * channel_parts, (x, s, laid, job))
     spread(pool, _add_up_part, s.groups * channel_parts, (x, s, job))
     for o in range(bias.size):
-        total = 0.0
-        for part in range(band_parts):
-            total += totals[part * bias.size + o]
-        bias[o] = total
+        for part in range(1, band_parts):
+            totals[o] += totals[part * bias.size + o]
+        bias[o] = totals[o]
     keep(sums)
     keep(totals)
 
@@ -119,11 +119,7 @@ def _add_rows(like, s, y, windows, totals):
     """Add the sum of some windows of each output to its total, from the address ``totals`` on."""
     totals = array_at(totals, s.outputs, _DOUBLE)
     for o in range(s.outputs):
-        row = array_at(y + o * s.windows * s.size, windows, like)
-        total = like.dtype.type(0)
-        for i in range(windows):
-            total += row[i]
-        totals[o] += total
+        totals[o] += total(array_at(y + o * s.windows * s.size, windows, like), 0, windows)
 
 
 @merged
