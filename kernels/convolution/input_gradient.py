@@ -74,7 +74,7 @@ def _spread_part(task, like, s, l, job):
             _make_columns(like, s, job, item, low, rows, band.first + at, count, vectors, panel, columns)
             copied = write_copies(s, l, band, at, count, copies)
             row = vectors * VECTOR_BYTES
-            add_columns(like.dtype, columns, row, offsets, channels, s.taps, copies, copied, laid)
+            add_columns(like.dtype, s, columns, row, offsets, channels, copies, copied, laid)
             at += count
         add_laid(like.dtype, s, l, band, laid, channels, job.out + begun * s.size)
     keep(memory)

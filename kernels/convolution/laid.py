@@ -26,6 +26,9 @@ from .tiles import BAND
 # band along the first two axes, the phases of a row, and the bytes of a phase, of a row and of a channel.
 Laid = namedtuple("Laid", "band bands depth height phases phase row channel")
 
+# How many channels are added to in turn.
+_TOGETHER = 4
+
 # A band: its first window and how many they are, both among all and along each axis.
 Band = namedtuple("Band", "first count begin length")
 
@@ -239,17 +242,19 @@ def pack_columns(dtype, laid, offsets, taps, copies, number, panel, panel_row):
 
 
 @merged
-def add_columns(dtype, panel, panel_row, offsets, channels, taps, copies, number, laid):
+def add_columns(dtype, s, panel, panel_row, offsets, channels, copies, number, laid):
     """The adjoint of `pack_columns`: each number added to what its tap sees.
 
-    A channel comes after the other for each of its taps: what is added at one place has long been written when the next
-    is, for the processor waits where it reads a part of what it is still writing.
+    Taps that see neighbours follow one another late: the processor waits where it reads a part of what it is still
+    writing. A few channels at a time stay in the first-level cache.
     """
-    for tap in range(taps):
-        for t in range(tap, channels * taps, taps):
-            target, row = laid + offsets[t], panel + t * panel_row
-            for i in range(number):
-                add_lanes(dtype, row + copies[i, 1], 0, copies[i, 2], target + copies[i, 0])
+    for channel in range(0, channels, _TOGETHER):
+        for width in range(s.kernel[2]):
+            for height in range(width, s.taps, s.kernel[2]):
+                for t in range(channel * s.taps + height, min(channels, channel + _TOGETHER) * s.taps, s.taps):
+                    target, row = laid + offsets[t], panel + t * panel_row
+                    for i in range(number):
+                        add_lanes(dtype, row + copies[i, 1], 0, copies[i, 2], target + copies[i, 0])
 
 
 # ---------------------------------------------------------------------------------------------------------------
