@@ -20,6 +20,9 @@ COLUMNS = 1 << 18
 # The most windows whose columns are kept at a time, where all rows of columns are.
 WINDOWS = 128
 
+# Groups of at most so many outputs are convolved directly, and their weights' gradients made of dots.
+DIRECT = 6
+
 
 @merged
 def panel_vectors(vectors, rows):
