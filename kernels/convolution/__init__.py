@@ -23,7 +23,7 @@ from ..gemm.micro import MASK, NO_GATE, RELU
 from .direct import table_for
 from .forward import BACKWARDS, IN_ORDER, OUTPUTS_LAST, convolve
 from .input_gradient import spread_back
-from .shape import in_one_row, numbers_of, sees_itself
+from .shape import in_one_row, numbers_of, sees_itself, turned_around
 from .weight_gradient import weigh
 
 _GATES = {None: NO_GATE, "relu": RELU}
@@ -47,12 +47,14 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
     y: (N, O, *counts), weight: (O, C/G, *kernel), bias: (C,) -> (N, C, *sizes). ``mask``, of the shape of the result,
     puts +0 where it is 0 or less: relu's backward. ``activation`` and ``out`` as in `convolution`.
     """
-    sizes, _, _, _, _, counts = windows
+    sizes, _, stride, _, _, counts = windows
     y, weight = plain(y, "y"), plain(weight, "weight")
     _check("y", y, (len(y), len(weight), *counts), weight)
     gate = _GATES[activation] if mask is None else MASK
     if sees_itself(windows):
         return _convolved(y, weight, bias, sizes, windows, groups, OUTPUTS_LAST, gate, mask, out)
+    if len(weight) == groups and set(stride) == {1}:
+        return _convolved(y, weight, bias, sizes, turned_around(windows), groups, BACKWARDS, gate, mask, out)
     kernels, channels = _KERNELS_OF[y.dtype], weight.shape[1] * groups
     result = destination(out, (len(y), channels, *sizes), y.dtype)
     bias, mask = kernels.vector(bias, channels), _mask(mask, result)

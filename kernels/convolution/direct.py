@@ -3,10 +3,10 @@
 Both go through the vectors of windows that `laid.write_copies` puts down, and reach what a tap sees by its offset. The
 windows are in the lanes of the vectors, so that few outputs and few taps leave no lane idle.
 
-    direct(taps, laid, offsets, copies, weight, weight_row, weight_tap, start, start_row, out, out_row, gate)
+    direct(taps, laid, offsets, copies, weight, weight_row, weight_tap, start, start_row, out, out_row, gate, mask)
 
 computes out[o, i] = start[o] + sum(weight[o, t] * laid[offset of t + place of i] for t < taps) for the windows i of
-VECTORS copies, past no gate or relu.
+VECTORS copies, past a gate; the mask has the rows of out.
 
     dots(count, laid, offsets, copies, y, y_row, out, out_row, out_tap)
 
@@ -28,7 +28,7 @@ from numba.extending import intrinsic
 
 from .. import simd
 from .._jit import kernel, merged
-from ..gemm.micro import NO_GATE
+from ..gemm.micro import MASK, NO_GATE
 from ..simd import address, call, word
 
 # A direct tile holds OUTPUTS by VECTORS sums at most, of the 32 registers of AVX-512; for a number of outputs, dots hold
@@ -67,7 +67,7 @@ def _write_addresses(typingctx, table, like):
 
 
 @merged
-def run_direct(table, outputs, taps, laid, offsets, copies, number, weight, start, out, gate):
+def run_direct(table, outputs, taps, laid, offsets, copies, number, weight, start, out, gate, mask):
     """The direct tiles of all outputs and of ``number`` copies, which are filled up with empty ones.
 
     ``weight`` is (address, row stride, tap stride); ``start`` and ``out`` are (address, row stride); ``offsets`` and
@@ -79,7 +79,7 @@ def run_direct(table, outputs, taps, laid, offsets, copies, number, weight, star
         function = word(table + 8 * (_DIRECT + high - low))
         rows = weight[0] + low * weight[1], weight[1], weight[2], start[0] + low * start[1], start[1]
         for i in range(0, number, VECTORS):
-            place = out[0] + low * out[1], out[1], gate
+            place = out[0] + low * out[1], out[1], gate, mask + low * out[1]
             call(function, (taps, laid, offsets, copies + i * _COPY) + rows + place)
 
 
@@ -121,12 +121,12 @@ def _function(name, arguments):
     return decorate
 
 
-@_function("direct", 12)
+@_function("direct", 13)
 def _direct_function(builder, element, arguments, outputs):
-    taps, laid, offsets, copies, weight, weight_row, weight_tap, start, start_row, out, out_row, gate = arguments
+    taps, laid, offsets, copies, weight, weight_row, weight_tap, start, start_row, out, out_row, gate, mask = arguments
     kind = simd.vector(element)
-    laid, offsets, copies, weight, start, out = (
-        builder.inttoptr(each, simd.POINTER) for each in (laid, offsets, copies, weight, start, out)
+    laid, offsets, copies, weight, start, out, mask = (
+        builder.inttoptr(each, simd.POINTER) for each in (laid, offsets, copies, weight, start, out, mask)
     )
     vectors = [_copy_at(builder, copies, i) for i in range(VECTORS)]
     places = [simd.offset(builder, laid, place) for place, _, _ in vectors]
@@ -145,14 +145,17 @@ def _direct_function(builder, element, arguments, outputs):
         return updated
 
     sums = _loop(builder, taps, begin, step)
-    gated = builder.icmp_signed("!=", gate, simd.constant(NO_GATE))
+    is_gated = builder.icmp_signed("!=", gate, simd.constant(NO_GATE))
+    is_masked = builder.icmp_signed("==", gate, simd.constant(MASK))
     for o in range(outputs):
-        row = simd.offset(builder, out, _times(builder, out_row, o))
+        row = _times(builder, out_row, o)
         for v, (_, place, lanes) in enumerate(vectors):
-            total = sums[o * VECTORS + v]
-            total = builder.select(gated, simd.zero_where_not_positive(builder, total, total), total)
-            mask = simd.first_lanes(builder, lanes, kind.count)
-            simd.store(builder, total, simd.offset(builder, row, place), mask)
+            total, at = sums[o * VECTORS + v], builder.add(row, place)
+            some = simd.first_lanes(builder, lanes, kind.count)
+            decider = simd.load(builder, simd.offset(builder, mask, at), kind, some)
+            decider = builder.select(is_masked, decider, total)
+            gated = simd.zero_where_not_positive(builder, total, decider)
+            simd.store(builder, builder.select(is_gated, gated, total), simd.offset(builder, out, at), some)
 
 
 @_function("dots", 9)

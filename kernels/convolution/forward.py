@@ -144,8 +144,8 @@ def _convolve_directly(s, l, job, item, rows, band, laid, offsets, copies):
         windows = min(WINDOWS, band.count - at)
         number = write_copies(s, l, band, at, windows, copies)
         copies[number : number + VECTORS] = 0
-        out = job.out + ((item * s.outputs + rows[0]) * s.windows + band.first + at) * s.size, s.windows * s.size
-        taps, places = s.channels * s.taps, (address(offsets), address(copies))
+        place = ((item * s.outputs + rows[0]) * s.windows + band.first + at) * s.size
         run_direct(
-            job.direct, rows[1] - rows[0], taps, laid, places[0], places[1], number, weight, start, out, job.gate
+            job.direct, rows[1] - rows[0], s.channels * s.taps, laid, address(offsets), address(copies), number,
+            weight, start, (job.out + place, s.windows * s.size), job.gate, job.mask + place,
         )  # fmt: skip

@@ -5,6 +5,7 @@ All arrays are in order, (N, C, D, H, W); of fewer axes, the first ones are of l
 
 import functools
 import math
+import operator
 from collections import namedtuple
 
 import numpy as np
@@ -27,6 +28,13 @@ def sees_itself(windows):
     """Whether each window sees one element, and each element is seen by one window: columns are the input itself."""
     sizes, kernel, stride, before, _, counts = windows
     return sizes == counts and set(kernel) | set(stride) == {1} and not any(before)
+
+
+def turned_around(windows):
+    """The windows of stride 1 by which what was seen sees what saw it: the last tap first."""
+    sizes, kernel, stride, before, dilation, counts = windows
+    last = (d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
+    return counts, kernel, stride, tuple(map(operator.sub, last, before)), dilation, sizes
 
 
 def in_one_row(count):

@@ -20,8 +20,9 @@ COLUMNS = 1 << 18
 # The most windows whose columns are kept at a time, where all rows of columns are.
 WINDOWS = 128
 
-# Groups of at most so many outputs are convolved directly, and their weights' gradients made of dots.
-DIRECT = 6
+# Groups of at most so many outputs are convolved directly, and their weights' gradients made of dots; and so are those
+# of groups of few taps.
+DIRECT, FEW_TAPS = 6, 16
 
 
 @merged

@@ -24,7 +24,7 @@ from ..simd import CACHE_LINE, FREE_MASKS, VECTOR_BYTES, address, array_at, keep
 from .direct import run_dots
 from .laid import band_of, bands_of, laid_bytes, laid_out, lay_out, pack_columns, write_copies, write_tap_offsets
 from .shape import is_plain, shape_of
-from .tiles import COLUMNS, DIRECT, PARTS, WINDOWS, aligned, panel_vectors, run_tiles, whole_vectors
+from .tiles import COLUMNS, DIRECT, FEW_TAPS, PARTS, WINDOWS, aligned, panel_vectors, run_tiles, whole_vectors
 
 SUMS = 1 << 20
 
@@ -42,7 +42,7 @@ def weigh(pool, table, direct, y, x, numbers, weight, bias):
     No bias is computed where it is empty.
     """
     s = shape_of(numbers, x.itemsize)
-    is_direct = FREE_MASKS and s.outputs <= DIRECT and not is_plain(s)
+    is_direct = _is_direct(s)
     block = max(VECTOR_BYTES // s.size, min(WINDOWS, COLUMNS // (s.taps * s.size)))
     channels = max(1, COLUMNS // (s.taps * block * s.size))
     if is_direct:
@@ -70,6 +70,12 @@ def weigh(pool, table, direct, y, x, numbers, weight, bias):
     keep(totals)
 
 
+@merged
+def _is_direct(s):
+    """Whether the sums are made of dots, straight from a laid band."""
+    return FREE_MASKS and (s.outputs <= DIRECT or s.channels * s.taps <= FEW_TAPS) and not is_plain(s)
+
+
 @kernel
 def _weigh_part(task, like, s, l, job):
     task, channel_part = divmod(task, job.channel_parts)
@@ -78,7 +84,7 @@ def _weigh_part(task, like, s, l, job):
     rows, bands = (high - low) * s.taps, s.samples * bands_of(l)
     sums = job.sums + ((part * s.groups + group) * s.channels + low) * s.taps * s.outputs * s.size, s.outputs * s.size
     turned_row = whole_vectors(s.outputs, s.size) * VECTOR_BYTES
-    is_direct = FREE_MASKS and s.outputs <= DIRECT and not is_plain(s)
+    is_direct = _is_direct(s)
     columns_row = 0 if is_direct else whole_vectors(job.block, s.size) * VECTOR_BYTES + CACHE_LINE
     turned_row = 0 if is_direct else turned_row
     band_bytes = laid_bytes(l, high - low)
