@@ -13,6 +13,7 @@ A band is a range of windows that follow one another: some planes, some rows of 
 
 from collections import namedtuple
 
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -170,6 +171,10 @@ def _copy_run(dtype, source, stride, low, high, target, bytes_, size):
         for i in range(0, bytes_ // size, width):
             copy_lanes(dtype, source + i * size, low - i, high - i, target + i * size)
         return
+    if stride == 2 and FREE_MASKS:
+        for i in range(0, bytes_ // size, width):
+            copy_every_other(dtype, source + 2 * i * size, low - i, high - i, target + i * size)
+        return
     for i in range(0, bytes_ // size, width):
         copy_lanes(dtype, source, 0, 0, target + i * size)
     for i in range(low, high):
@@ -183,6 +188,10 @@ def _add_run(dtype, source, stride, low, high, target, size):
     if stride == 1:
         for i in range(0, high, width):
             add_lanes(dtype, source + i * size, low - i, high - i, target + i * size)
+        return
+    if stride == 2 and FREE_MASKS:
+        for i in range(0, high, width):
+            add_to_every_other(dtype, source + i * size, low - i, high - i, target + 2 * i * size)
         return
     for i in range(low, high):
         add_element(dtype, source + i * size, target + i * stride * size)
@@ -304,8 +313,7 @@ def _on_lanes(emit, dtype):
         kind = simd.vector(simd.ELEMENTS[signature.args[0].dtype])
         source, target = (builder.inttoptr(arguments[i], simd.POINTER) for i in (1, 4))
         low, high = arguments[2:4]
-        before = simd.first_lanes(builder, low, kind.count)
-        mask = builder.and_(simd.first_lanes(builder, high, kind.count), builder.not_(before))
+        mask = _lanes_between(builder, low, high, kind.count)
         if FREE_MASKS:
             emit(builder, kind, source, target, mask)
             return context.get_dummy_value()
@@ -319,6 +327,59 @@ def _on_lanes(emit, dtype):
         return context.get_dummy_value()
 
     return types.void(dtype, *[types.int64] * 4), generate
+
+
+@intrinsic
+def copy_every_other(typingctx, dtype, source, low, high, target):
+    """Write a whole vector: source[2 i] in the lanes low <= i < high, zeros in the others."""
+
+    def emit(builder, kind, source, target, masks):
+        pair = [simd.load(builder, _vector_at(builder, source, v), kind, mask) for v, mask in enumerate(masks)]
+        simd.store(builder, simd.shuffle(builder, *pair, range(0, 2 * kind.count, 2)), target)
+
+    return _on_every_other(emit, dtype)
+
+
+@intrinsic
+def add_to_every_other(typingctx, dtype, source, low, high, target):
+    """Add source[i] to target[2 i] in the lanes low <= i < high."""
+
+    def emit(builder, kind, source, target, masks):
+        values = simd.load(builder, source, kind)
+        for v, mask in enumerate(masks):
+            lanes = [v * kind.count // 2 + i // 2 if i % 2 == 0 else kind.count for i in range(kind.count)]
+            apart = simd.shuffle(builder, values, ir.Constant(kind, None), lanes)
+            place = _vector_at(builder, target, v)
+            simd.store(builder, builder.fadd(simd.load(builder, place, kind, mask), apart), place, mask)
+
+    return _on_every_other(emit, dtype)
+
+
+def _on_every_other(emit, dtype):
+    """As `_on_lanes`, with the masks of the two vectors whose even elements are these lanes."""
+
+    def generate(context, builder, signature, arguments):
+        kind = simd.vector(simd.ELEMENTS[signature.args[0].dtype])
+        source, target = (builder.inttoptr(arguments[i], simd.POINTER) for i in (1, 4))
+        low, high = (builder.shl(each, simd.constant(1)) for each in arguments[2:4])
+        high, masks = builder.sub(high, simd.constant(1)), []
+        for v in range(2):
+            ends = (builder.sub(each, simd.constant(v * kind.count)) for each in (low, high))
+            masks.append(_lanes_between(builder, *ends, kind.count))
+        emit(builder, kind, source, target, masks)
+        return context.get_dummy_value()
+
+    return types.void(dtype, *[types.int64] * 4), generate
+
+
+def _lanes_between(builder, low, high, width):
+    """The mask of the lanes low <= i < high."""
+    before = builder.not_(simd.first_lanes(builder, low, width))
+    return builder.and_(simd.first_lanes(builder, high, width), before)
+
+
+def _vector_at(builder, pointer, number):
+    return simd.offset(builder, pointer, number * VECTOR_BYTES)
 
 
 @intrinsic
