@@ -139,8 +139,8 @@ def transpose(builder, rows):
         for i in range(width):
             if not i & distance:
                 upper, lower = rows[i], rows[i + distance]
-                rows[i] = _shuffle(builder, upper, lower, low)
-                rows[i + distance] = _shuffle(builder, upper, lower, high)
+                rows[i] = shuffle(builder, upper, lower, low)
+                rows[i + distance] = shuffle(builder, upper, lower, high)
         distance //= 2
     return rows
 
@@ -151,7 +151,7 @@ def sum_lanes(builder, x):
     while width > 1:
         width //= 2
         upper = [width + j if j < width else j for j in range(x.type.count)]
-        x = builder.fadd(x, _shuffle(builder, x, x, upper))
+        x = builder.fadd(x, shuffle(builder, x, x, upper))
     return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
 
 
@@ -166,7 +166,9 @@ def function(module, name, arguments):
     return declared
 
 
-def _shuffle(builder, x, y, lanes_):
+def shuffle(builder, x, y, lanes_):
+    """The vector of these lanes of x, or from the width on, of y."""
+    lanes_ = list(lanes_)
     indices = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes_)), lanes_)
     return builder.shuffle_vector(x, y, indices)
 

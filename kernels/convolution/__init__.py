@@ -20,9 +20,10 @@ from .._threads import pool_for
 from ..gemm import _KERNELS, _Direct
 from ..gemm.blocking import PARALLEL
 from ..gemm.micro import MASK, NO_GATE, RELU
-from .forward import convolve
+from .direct import table_for
+from .forward import BACKWARDS, IN_ORDER, OUTPUTS_LAST, convolve
 from .input_gradient import spread_back
-from .shape import numbers_of, sees_itself
+from .shape import in_one_row, numbers_of, sees_itself, turned_around
 from .weight_gradient import weigh
 
 _GATES = {None: NO_GATE, "relu": RELU}
@@ -37,7 +38,7 @@ def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, out
     sizes, _, _, _, _, counts = windows
     x, weight = plain(x), plain(weight, "weight")
     _check("x", x, (len(x), weight.shape[1] * groups, *sizes), weight)
-    return _convolved(x, weight, bias, counts, windows, groups, False, _GATES[activation], None, out)
+    return _convolved(x, weight, bias, counts, windows, groups, IN_ORDER, _GATES[activation], None, out)
 
 
 def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
@@ -46,12 +47,14 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
     y: (N, O, *counts), weight: (O, C/G, *kernel), bias: (C,) -> (N, C, *sizes). ``mask``, of the shape of the result,
     puts +0 where it is 0 or less: relu's backward. ``activation`` and ``out`` as in `convolution`.
     """
-    sizes, _, _, _, _, counts = windows
+    sizes, _, stride, _, _, counts = windows
     y, weight = plain(y, "y"), plain(weight, "weight")
     _check("y", y, (len(y), len(weight), *counts), weight)
     gate = _GATES[activation] if mask is None else MASK
     if sees_itself(windows):
-        return _convolved(y, weight, bias, sizes, windows, groups, True, gate, mask, out)
+        return _convolved(y, weight, bias, sizes, windows, groups, OUTPUTS_LAST, gate, mask, out)
+    if len(weight) == groups and set(stride) == {1}:
+        return _convolved(y, weight, bias, sizes, turned_around(windows), groups, BACKWARDS, gate, mask, out)
     kernels, channels = _KERNELS_OF[y.dtype], weight.shape[1] * groups
     result = destination(out, (len(y), channels, *sizes), y.dtype)
     bias, mask = kernels.vector(bias, channels), _mask(mask, result)
@@ -81,14 +84,26 @@ def weight_gradient(y, x, *, windows, groups=1, bias=False, out=None, bias_out=N
     if outputs:
         numbers = numbers_of(len(x), channels, outputs, groups, windows)
         pool = pool_for(y.size * result[0].size, PARALLEL)
-        launch(kernels.weigh, pool, kernels.table, y.ravel(), x.ravel(), numbers, result.ravel(), sums)
+        launch(kernels.weigh, pool, *kernels.tables, y.ravel(), x.ravel(), numbers, result.ravel(), sums)
     result = deliver(result, out)
     return (result, deliver(sums, bias_out)) if has_bias else result
 
 
-def _convolved(x, weight, bias, places, windows, groups, turned, gate, mask, out):
-    """The convolution, or where ``turned`` its adjoint for windows that see one element each."""
-    outputs = weight.shape[1] * groups if turned else len(weight)
+def bias_gradient(y, *, out=None):
+    """The gradient of a bias for each output: the sum over the others axes.  (N, O, *) -> (O,)."""
+    y = plain(y, "y")
+    outputs, kernels = y.shape[1], _KERNELS_OF[y.dtype]
+    result = destination(out, (outputs,), y.dtype)
+    if outputs:
+        none = kernels.empty
+        numbers = numbers_of(len(y), 0, outputs, 1, in_one_row(y.size // max(1, len(y) * outputs)))
+        launch(kernels.weigh, pool_for(y.size), *kernels.tables, y.ravel(), none, numbers, none, result)
+    return deliver(result, out)
+
+
+def _convolved(x, weight, bias, places, windows, groups, order, gate, mask, out):
+    """The convolution, or its adjoint where that is the convolution by the weight in another ``order``."""
+    outputs = len(weight) if order == IN_ORDER else weight.shape[1] * groups
     kernels = _KERNELS_OF[x.dtype]
     result = destination(out, (len(x), outputs, *places), x.dtype)
     bias, mask = kernels.vector(bias, outputs), _mask(mask, result)
@@ -96,7 +111,7 @@ def _convolved(x, weight, bias, places, windows, groups, turned, gate, mask, out
         numbers = numbers_of(len(x), x.shape[1], outputs, groups, windows)
         pool = pool_for(len(x) * weight.size * (result.size // (len(x) * outputs)), PARALLEL)
         arrays = x.ravel(), weight.ravel(), bias, result.ravel()
-        launch(kernels.convolve, pool, kernels.table, *arrays, numbers, int(turned), gate, mask)
+        launch(kernels.convolve, pool, *kernels.tables, *arrays, numbers, order, gate, mask)
     return deliver(result, out)
 
 
@@ -130,8 +145,13 @@ class _Kernels:
         return _KERNELS[self.empty.dtype].table
 
     @functools.cached_property
+    def tables(self):
+        """The addresses of that table and of that of the direct tiles."""
+        return self.table, table_for(self.empty.dtype).ctypes.data
+
+    @functools.cached_property
     def convolve(self):
-        return self._compiled(convolve, *[self._flat] * 4, self._numbers, types.intp, types.intp, self._flat)
+        return self._compiled(convolve, types.intp, *[self._flat] * 4, self._numbers, types.intp, types.intp, self._flat)
 
     @functools.cached_property
     def spread_back(self):
@@ -139,7 +159,7 @@ class _Kernels:
 
     @functools.cached_property
     def weigh(self):
-        return self._compiled(weigh, self._flat, self._flat, self._numbers, self._flat, self._flat)
+        return self._compiled(weigh, types.intp, self._flat, self._flat, self._numbers, self._flat, self._flat)
 
     def _compiled(self, function, *signature):
         signature = (types.Array(types.int64, 1, "C"), types.intp, *signature)

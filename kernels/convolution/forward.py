@@ -20,33 +20,42 @@ from ..gemm.blocking import KC
 from ..gemm.micro import NO_GATE, ZEROS_SLOT
 from ..gemm.pack import pack_panel
 from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, keep
+from .direct import VECTORS, run_direct
 from .laid import band_of, bands_of, laid_bytes, laid_out, lay_out, pack_columns, write_copies, write_tap_offsets
 from .shape import is_plain, shape_of
-from .tiles import PARTS, aligned, depth_of, panel_vectors, run_tiles, whole_vectors, widest_panel
+from .tiles import DIRECT, PARTS, WINDOWS, aligned, depth_of, panel_vectors, run_tiles, whole_vectors, widest_panel
 
 # Addresses, the strides of the weight in bytes, into how many parts the outputs of a group are cut, and of how many
 # channels the taps are multiplied at a time.
-Job = namedtuple("Job", "table x weight group_step row_step tap_step bias out gate mask row_parts channels")
+Job = namedtuple("Job", "table direct x weight group_step row_step tap_step bias out gate mask row_parts channels")
+
+# How the weight lies.
+IN_ORDER, OUTPUTS_LAST, BACKWARDS = 0, 1, 2
 
 _FEWEST_ROWS = 16  # of a part, where outputs are cut
 
 
 @kernel
-def convolve(pool, table, x, weight, bias, out, numbers, turned, gate, mask):
+def convolve(pool, table, direct, x, weight, bias, out, numbers, order, gate, mask):
     """out = the convolution of x, past a gate; flat arrays. An empty bias is none.
 
-    ``turned`` says that the weight has its outputs last: (G, C/G, O/G) of windows that see one element.
+    ``order`` says how the weight lies: OUTPUTS_LAST, (G, C/G, O/G) of windows that see one element; or BACKWARDS, the
+    taps of the one channel of a group in reverse.
     """
     s = shape_of(numbers, x.itemsize)
     taps = s.channels * s.taps
-    row_step, tap_step = (s.size, s.outputs * s.size) if turned else (taps * s.size, s.size)
+    row_step, tap_step, last = (taps * s.size, s.size, 0)
+    if order == OUTPUTS_LAST:
+        row_step, tap_step = s.size, s.outputs * s.size
+    elif order == BACKWARDS:
+        tap_step, last = -s.size, (taps - 1) * s.size
     channels = depth_of(s.channels, max(1, KC // s.taps))
     items = s.samples * s.groups
     laid = laid_out(s, channels, (PARTS + items - 1) // items)
     parts = items * bands_of(laid)
     row_parts = max(1, min((PARTS + parts - 1) // parts, s.outputs // _FEWEST_ROWS))
     job = Job(
-        table, address(x), address(weight), taps * s.outputs * s.size, row_step, tap_step,
+        table, direct, address(x), address(weight) + last, taps * s.outputs * s.size, row_step, tap_step,
         address(bias) if bias.size else 0, address(out), gate, address(mask), row_parts, channels,
     )  # fmt: skip
     spread(pool, _convolve_part, parts * row_parts, (x, s, laid, job))
@@ -62,7 +71,9 @@ def _convolve_part(task, like, s, l, job):
     depth = job.channels * s.taps
     band_bytes = 0 if is_plain(s) else laid_bytes(l, job.channels)
     memory = np.empty((depth + rows[1] - rows[0]) * panel_row + band_bytes + 4 * VECTOR_BYTES, np.uint8)
-    copies, offsets = np.empty((panel_row // s.size, 3), np.int64), np.empty(depth, np.int64)
+    is_direct = FREE_MASKS and s.outputs <= DIRECT and job.channels == s.channels and not is_plain(s)
+    windows = WINDOWS if is_direct else panel_row // s.size
+    copies, offsets = np.empty((windows + VECTORS, 3), np.int64), np.empty(depth, np.int64)
     start = aligned(address(memory)), 0
     panel = start[0] + (rows[1] - rows[0]) * panel_row
     laid = aligned(panel + depth * panel_row + VECTOR_BYTES)
@@ -73,6 +84,11 @@ def _convolve_part(task, like, s, l, job):
     else:
         start = job.table + 8 * ZEROS_SLOT, 0
     write_tap_offsets(s, l, job.channels, offsets)
+    if is_direct:
+        lay_out(like.dtype, s, l, band, job.x + item * s.channels * s.plane * s.size, s.channels, laid)
+        _convolve_directly(s, l, job, item, rows, band, laid, offsets, copies)
+        keep(memory)
+        return
     for channel in range(0, max(1, s.channels), max(1, job.channels)):
         channels = min(job.channels, s.channels - channel)
         x = job.x + (item * s.channels + channel) * s.plane * s.size
@@ -116,3 +132,20 @@ def _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid
         begin = start if channel == 0 else out
         run_tiles(job.table, columns, vectors, rows[1] - rows[0], steps, left, y, begin, out, gate, mask)
         at += columns
+
+
+@merged
+def _convolve_directly(s, l, job, item, rows, band, laid, offsets, copies):
+    """Some rows of a band, all taps at once."""
+    group = item % s.groups * s.outputs + rows[0]
+    weight = job.weight + item % s.groups * job.group_step + rows[0] * job.row_step, job.row_step, job.tap_step
+    start = (job.bias + group * s.size, s.size) if job.bias else (job.table + 8 * ZEROS_SLOT, 0)
+    for at in range(0, band.count, WINDOWS):
+        windows = min(WINDOWS, band.count - at)
+        number = write_copies(s, l, band, at, windows, copies)
+        copies[number : number + VECTORS] = 0
+        place = ((item * s.outputs + rows[0]) * s.windows + band.first + at) * s.size
+        run_direct(
+            job.direct, rows[1] - rows[0], s.channels * s.taps, laid, address(offsets), address(copies), number,
+            weight, start, (job.out + place, s.windows * s.size), job.gate, job.mask + place,
+        )  # fmt: skip

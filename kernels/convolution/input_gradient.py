@@ -73,7 +73,8 @@ def _spread_part(task, like, s, l, job):
             count = min(vectors * VECTOR_BYTES // s.size, band.count - at)
             _make_columns(like, s, job, item, low, rows, band.first + at, count, vectors, panel, columns)
             copied = write_copies(s, l, band, at, count, copies)
-            add_columns(like.dtype, columns, vectors * VECTOR_BYTES, offsets, rows, copies, copied, laid)
+            row = vectors * VECTOR_BYTES
+            add_columns(like.dtype, s, columns, row, offsets, channels, copies, copied, laid)
             at += count
         add_laid(like.dtype, s, l, band, laid, channels, job.out + begun * s.size)
     keep(memory)

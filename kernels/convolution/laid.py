@@ -13,6 +13,7 @@ A band is a range of windows that follow one another: some planes, some rows of 
 
 from collections import namedtuple
 
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -25,6 +26,9 @@ from .tiles import BAND
 # How bands are laid out: the most windows of a band along each axis, and how many bands there are; the rows of a laid
 # band along the first two axes, the phases of a row, and the bytes of a phase, of a row and of a channel.
 Laid = namedtuple("Laid", "band bands depth height phases phase row channel")
+
+# How many channels are added to in turn.
+_TOGETHER = 4
 
 # A band: its first window and how many they are, both among all and along each axis.
 Band = namedtuple("Band", "first count begin length")
@@ -50,7 +54,8 @@ def laid_out(s, channels, parts):
     if height == s.counts[1]:
         rows = rows // _span(s, 0) * _rows(s, 1, height)
         depth = _places(s, 0, BAND // rows, most // (width * height))
-    phase = (width + more) * s.size
+    # a vector of one row ends before the next row begins: to read a part of what is still being written takes long
+    phase = max(width + more, width + -width % lanes) * s.size
     row = phases * phase
     depths, heights = _rows(s, 0, depth), _rows(s, 1, height)
     bands = _parts(s.counts[0], depth), _parts(s.counts[1], height), _parts(s.counts[2], width)
@@ -166,6 +171,10 @@ def _copy_run(dtype, source, stride, low, high, target, bytes_, size):
         for i in range(0, bytes_ // size, width):
             copy_lanes(dtype, source + i * size, low - i, high - i, target + i * size)
         return
+    if stride == 2 and FREE_MASKS:
+        for i in range(0, bytes_ // size, width):
+            copy_every_other(dtype, source + 2 * i * size, low - i, high - i, target + i * size)
+        return
     for i in range(0, bytes_ // size, width):
         copy_lanes(dtype, source, 0, 0, target + i * size)
     for i in range(low, high):
@@ -179,6 +188,10 @@ def _add_run(dtype, source, stride, low, high, target, size):
     if stride == 1:
         for i in range(0, high, width):
             add_lanes(dtype, source + i * size, low - i, high - i, target + i * size)
+        return
+    if stride == 2 and FREE_MASKS:
+        for i in range(0, high, width):
+            add_to_every_other(dtype, source + i * size, low - i, high - i, target + 2 * i * size)
         return
     for i in range(low, high):
         add_element(dtype, source + i * size, target + i * stride * size)
@@ -238,12 +251,19 @@ def pack_columns(dtype, laid, offsets, taps, copies, number, panel, panel_row):
 
 
 @merged
-def add_columns(dtype, panel, panel_row, offsets, taps, copies, number, laid):
-    """The adjoint of `pack_columns`: each number added to what its tap sees."""
-    for t in range(taps):
-        target, row = laid + offsets[t], panel + t * panel_row
-        for i in range(number):
-            add_lanes(dtype, row + copies[i, 1], 0, copies[i, 2], target + copies[i, 0])
+def add_columns(dtype, s, panel, panel_row, offsets, channels, copies, number, laid):
+    """The adjoint of `pack_columns`: each number added to what its tap sees.
+
+    Taps that see neighbours follow one another late: the processor waits where it reads a part of what it is still
+    writing. A few channels at a time stay in the first-level cache.
+    """
+    for channel in range(0, channels, _TOGETHER):
+        for width in range(s.kernel[2]):
+            for height in range(width, s.taps, s.kernel[2]):
+                for t in range(channel * s.taps + height, min(channels, channel + _TOGETHER) * s.taps, s.taps):
+                    target, row = laid + offsets[t], panel + t * panel_row
+                    for i in range(number):
+                        add_lanes(dtype, row + copies[i, 1], 0, copies[i, 2], target + copies[i, 0])
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -293,8 +313,7 @@ def _on_lanes(emit, dtype):
         kind = simd.vector(simd.ELEMENTS[signature.args[0].dtype])
         source, target = (builder.inttoptr(arguments[i], simd.POINTER) for i in (1, 4))
         low, high = arguments[2:4]
-        before = simd.first_lanes(builder, low, kind.count)
-        mask = builder.and_(simd.first_lanes(builder, high, kind.count), builder.not_(before))
+        mask = _lanes_between(builder, low, high, kind.count)
         if FREE_MASKS:
             emit(builder, kind, source, target, mask)
             return context.get_dummy_value()
@@ -308,6 +327,59 @@ def _on_lanes(emit, dtype):
         return context.get_dummy_value()
 
     return types.void(dtype, *[types.int64] * 4), generate
+
+
+@intrinsic
+def copy_every_other(typingctx, dtype, source, low, high, target):
+    """Write a whole vector: source[2 i] in the lanes low <= i < high, zeros in the others."""
+
+    def emit(builder, kind, source, target, masks):
+        pair = [simd.load(builder, _vector_at(builder, source, v), kind, mask) for v, mask in enumerate(masks)]
+        simd.store(builder, simd.shuffle(builder, *pair, range(0, 2 * kind.count, 2)), target)
+
+    return _on_every_other(emit, dtype)
+
+
+@intrinsic
+def add_to_every_other(typingctx, dtype, source, low, high, target):
+    """Add source[i] to target[2 i] in the lanes low <= i < high."""
+
+    def emit(builder, kind, source, target, masks):
+        values = simd.load(builder, source, kind)
+        for v, mask in enumerate(masks):
+            lanes = [v * kind.count // 2 + i // 2 if i % 2 == 0 else kind.count for i in range(kind.count)]
+            apart = simd.shuffle(builder, values, ir.Constant(kind, None), lanes)
+            place = _vector_at(builder, target, v)
+            simd.store(builder, builder.fadd(simd.load(builder, place, kind, mask), apart), place, mask)
+
+    return _on_every_other(emit, dtype)
+
+
+def _on_every_other(emit, dtype):
+    """As `_on_lanes`, with the masks of the two vectors whose even elements are these lanes."""
+
+    def generate(context, builder, signature, arguments):
+        kind = simd.vector(simd.ELEMENTS[signature.args[0].dtype])
+        source, target = (builder.inttoptr(arguments[i], simd.POINTER) for i in (1, 4))
+        low, high = (builder.shl(each, simd.constant(1)) for each in arguments[2:4])
+        high, masks = builder.sub(high, simd.constant(1)), []
+        for v in range(2):
+            ends = (builder.sub(each, simd.constant(v * kind.count)) for each in (low, high))
+            masks.append(_lanes_between(builder, *ends, kind.count))
+        emit(builder, kind, source, target, masks)
+        return context.get_dummy_value()
+
+    return types.void(dtype, *[types.int64] * 4), generate
+
+
+def _lanes_between(builder, low, high, width):
+    """The mask of the lanes low <= i < high."""
+    before = builder.not_(simd.first_lanes(builder, low, width))
+    return builder.and_(simd.first_lanes(builder, high, width), before)
+
+
+def _vector_at(builder, pointer, number):
+    return simd.offset(builder, pointer, number * VECTOR_BYTES)
 
 
 @intrinsic

@@ -5,6 +5,7 @@ All arrays are in order, (N, C, D, H, W); of fewer axes, the first ones are of l
 
 import functools
 import math
+import operator
 from collections import namedtuple
 
 import numpy as np
@@ -29,12 +30,23 @@ def sees_itself(windows):
     return sizes == counts and set(kernel) | set(stride) == {1} and not any(before)
 
 
+def turned_around(windows):
+    """The windows of stride 1 by which what was seen sees what saw it: the last tap first."""
+    sizes, kernel, stride, before, dilation, counts = windows
+    last = (d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
+    return counts, kernel, stride, tuple(map(operator.sub, last, before)), dilation, sizes
+
+
+def in_one_row(count):
+    """So many windows that see themselves along one axis."""
+    return (count,), *((each,) for each in _OF_LENGTH_ONE[1:-1]), (count,)
+
+
 @functools.lru_cache(maxsize=256)
 def numbers_of(samples, channels, outputs, groups, windows):
     """The numbers of a `Shape` as kernels receive them; ``windows`` are the tuples from ``sizes`` to ``counts``."""
     if sees_itself(windows):
-        plane = (math.prod(windows[0]),)
-        windows = (plane, *((each,) for each in _OF_LENGTH_ONE[1:-1]), plane)
+        windows = in_one_row(math.prod(windows[0]))
     numbers = [samples, channels // groups, outputs // groups, groups]
     for each, missing in zip(windows, _OF_LENGTH_ONE, strict=True):
         numbers += [missing] * (_AXES - len(each)) + list(each)

@@ -20,6 +20,10 @@ COLUMNS = 1 << 18
 # The most windows whose columns are kept at a time, where all rows of columns are.
 WINDOWS = 128
 
+# Groups of at most so many outputs are convolved directly, and their weights' gradients made of dots; and so are those
+# of groups of few taps.
+DIRECT, FEW_TAPS = 6, 16
+
 
 @merged
 def panel_vectors(vectors, rows):

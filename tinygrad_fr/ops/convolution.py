@@ -1,32 +1,24 @@
-"""Convolution, its gradient by the input and that by the weight: three bilinear ops whose rules are one another.
-
-Each copies what the windows see into columns, a chunk at a time, and is one matrix product a group.
-"""
-
-import math
-
-import numpy as np
+"""Convolution, its gradient by the input and that by the weight: three bilinear ops whose rules are one another."""
 
 from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
-from .windows import Windows, add_up, as_batch, chunks, like_batch, named, per_axis, seen
+from .windows import Windows, as_batch, like_batch, named, per_axis
 
 
-@op
-def _conv(x, weight, *, windows, groups, out=None):
-    """The products of each kernel with what each window sees.  (N, C, *sizes), (O, C/G, *kernel) -> (N, O, *counts)."""
-    views, kernels = seen(x, windows), _kernels(weight, groups)
-    result = np.empty((len(x), len(weight), *windows.counts), x.dtype)
-    for chunk in chunks(len(x), x.shape[1], windows):
-        part = result[chunk.of_result]
-        part[...] = _rows_as(part.shape, k.gemm.matmul(kernels, _columns(views, chunk, windows, groups)))
-    return result
+@op(launches=True)
+def _conv(x, weight, bias, *, windows, groups, activation=None, out=None):
+    """The products of each kernel with what each window sees, plus bias, and perhaps "relu" of that.
+
+    (N, C, *sizes), (O, C/G, *kernel), (O,) or None -> (N, O, *counts).
+    """
+    how = {"windows": windows, "groups": groups, "activation": activation}
+    return k.convolution.convolution(x, weight, bias, out=out, **how)
 
 
 @_conv.vjp("x")
 def _(g, weight, windows, groups):
-    return apply(_conv_input.op, (g, weight), {"windows": windows, "groups": groups})
+    return apply(_conv_input.op, (g, weight, None), {"windows": windows, "groups": groups})
 
 
 @_conv.vjp("weight")
@@ -34,24 +26,35 @@ def _(g, x, windows, groups):
     return apply(_conv_weight.op, (g, x), {"windows": windows, "groups": groups})
 
 
-@op
-def _conv_input(y, weight, *, windows, groups, out=None):
-    """The adjoint of `_conv` by its input.  (N, O, *counts), (O, C/G, *kernel) -> (N, C, *sizes)."""
-    channels, turned = weight.shape[1] * groups, _kernels(weight, groups).swapaxes(1, 2)
+@_conv.vjp("bias")
+def _(g):
+    return _sum_of_channels(g)
 
-    def parts():
-        for chunk in chunks(len(y), channels, windows):
-            part = y[chunk.of_result]
-            columns = k.gemm.matmul(turned, _rows(part, groups))
-            shape = (len(part), channels, *windows.kernel, *part.shape[2:])
-            yield chunk, _columns_as(shape, columns)
 
-    return add_up(parts(), len(y), channels, windows, y.dtype)
+@_conv.backward
+def _(g, x, weight, windows, groups, needs, mask=None, out=(None, None, None)):
+    """With ``mask``, the result of a relu that made x, the first gradient is that of the relu's input."""
+    how = {"windows": windows, "groups": groups}
+    for_x = k.convolution.input_gradient(g, weight, mask=mask, out=out[0], **how) if needs[0] else None
+    if needs[1] and needs[2]:
+        return for_x, *k.convolution.weight_gradient(g, x, bias=True, out=out[1], bias_out=out[2], **how)
+    for_weight = k.convolution.weight_gradient(g, x, out=out[1], **how) if needs[1] else None
+    return for_x, for_weight, k.convolution.bias_gradient(g, out=out[2]) if needs[2] else None
+
+
+@op(launches=True)
+def _conv_input(y, weight, bias, *, windows, groups, activation=None, out=None):
+    """The adjoint of `_conv` by its input, plus a bias for each channel, and perhaps "relu" of that.
+
+    (N, O, *counts), (O, C/G, *kernel), (C,) or None -> (N, C, *sizes).
+    """
+    how = {"windows": windows, "groups": groups, "activation": activation}
+    return k.convolution.input_gradient(y, weight, bias, out=out, **how)
 
 
 @_conv_input.vjp("y")
 def _(g, weight, windows, groups):
-    return apply(_conv.op, (g, weight), {"windows": windows, "groups": groups})
+    return apply(_conv.op, (g, weight, None), {"windows": windows, "groups": groups})
 
 
 @_conv_input.vjp("weight")
@@ -59,58 +62,35 @@ def _(g, y, windows, groups):
     return apply(_conv_weight.op, (y, g), {"windows": windows, "groups": groups})
 
 
-@op
+@_conv_input.vjp("bias")
+def _(g):
+    return _sum_of_channels(g)
+
+
+@op(launches=True)
 def _conv_weight(y, x, *, windows, groups, out=None):
     """The adjoint of `_conv` by its weight.  (N, O, *counts), (N, C, *sizes) -> (O, C/G, *kernel)."""
-    views, channels = seen(x, windows), x.shape[1]
-    result = np.zeros((groups, y.shape[1] // groups, channels // groups * math.prod(windows.kernel)), x.dtype)
-    for chunk in chunks(len(x), channels, windows):
-        columns = _columns(views, chunk, windows, groups)
-        result += k.gemm.matmul(_rows(y[chunk.of_result], groups), columns.swapaxes(1, 2))
-    return result.reshape(y.shape[1], channels // groups, *windows.kernel)
+    return k.convolution.weight_gradient(y, x, windows=windows, groups=groups, out=out)
 
 
 @_conv_weight.vjp("y")
 def _(g, x, windows, groups):
-    return apply(_conv.op, (x, g), {"windows": windows, "groups": groups})
+    return apply(_conv.op, (x, g, None), {"windows": windows, "groups": groups})
 
 
 @_conv_weight.vjp("x")
 def _(g, y, windows, groups):
-    return apply(_conv_input.op, (y, g), {"windows": windows, "groups": groups})
+    return apply(_conv_input.op, (y, g, None), {"windows": windows, "groups": groups})
 
 
-# --- as matrices, one a group ------------------------------------------------------------------------------------
+for _each in (_conv, _conv_input):
+    _each.op.epilogues = {"relu": {"activation": "relu"}}
+_conv.op.masked_by = ("relu",)
 
 
-def _kernels(weight, groups):
-    """(O, C/G, *kernel) -> (G, O/G, C/G*K)."""
-    return weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:]))
-
-
-def _rows(y, groups):
-    """(N, O, *counts) -> (G, O/G, N*L)."""
-    return y.swapaxes(0, 1).reshape(groups, y.shape[1] // groups, len(y) * math.prod(y.shape[2:]))
-
-
-def _rows_as(shape, rows):
-    """The reverse of `_rows`, to (N, O, *counts)."""
-    samples, channels, *counts = shape
-    return rows.reshape(channels, samples, *counts).swapaxes(0, 1)
-
-
-def _columns(views, chunk, windows, groups):
-    """What the windows of a chunk see, one window a column: (N, C, *kernel, *counts) -> (G, C/G*K, N*L)."""
-    views = np.moveaxis(views[chunk.of_windows(windows)], 0, 1 + len(windows.kernel))
-    elements = views.shape[0] // groups * math.prod(windows.kernel)
-    return views.reshape(groups, elements, math.prod(views.shape[1 + len(windows.kernel) :]))
-
-
-def _columns_as(shape, columns):
-    """The reverse of `_columns`, to (N, C, *kernel, *counts)."""
-    samples, channels, *rest = shape
-    axes = len(rest) // 2
-    return np.moveaxis(columns.reshape(channels, *rest[:axes], samples, *rest[axes:]), 1 + axes, 0)
+def _sum_of_channels(g):
+    """(N, C, *) -> (C,)."""
+    return g.sum((0, *range(2, g.ndim)))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -132,8 +112,8 @@ def _convolution(axes):
         each = zip(sizes, around, map(_span, kernel, dilation), stride, strict=True)
         counts = tuple((size + more - span) // s + 1 for size, more, span, s in each)
         windows = Windows(sizes, kernel, stride, before, dilation, counts)
-        result = apply(_conv.op, (x, weight), {"windows": windows, "groups": groups})
-        return like_batch(_plus(result, bias), input, axes)
+        result = apply(_conv.op, (x, weight, bias), {"windows": windows, "groups": groups})
+        return like_batch(result, input, axes)
 
     meaning = "The products of the kernels with every part of the input: a cross-correlation."
     return named(conv, name, f"{meaning}  (N, C, *), (O, C / groups, *kernel) -> (N, O, *); without N too.")
@@ -161,8 +141,8 @@ def _transposed_convolution(axes):
                 "Output size is too small"
             )
         windows = Windows(sizes, kernel, stride, padding, dilation, counts)
-        result = apply(_conv_input.op, (x, weight), {"windows": windows, "groups": groups})
-        return like_batch(_plus(result, bias), input, axes)
+        result = apply(_conv_input.op, (x, weight, bias), {"windows": windows, "groups": groups})
+        return like_batch(result, input, axes)
 
     meaning = f"The adjoint of `conv{axes}d` by its input: it makes axes longer."
     return named(conv, name, f"{meaning}  (N, C, *), (C, O / groups, *kernel) -> (N, O, *); without N too.")
@@ -171,10 +151,6 @@ def _transposed_convolution(axes):
 def _span(kernel, dilation):
     """How many elements a window spans."""
     return dilation * (kernel - 1) + 1
-
-
-def _plus(result, bias):
-    return result if bias is None else result + bias.reshape(-1, *(1,) * (result.ndim - 2))
 
 
 def _padding(padding, kernel, stride, dilation, axes):
