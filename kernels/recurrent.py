@@ -24,12 +24,17 @@ from ._layout import check_out, deliver, destination, plain
 from ._threads import _THREADS, pool_for, spread
 from .gemm.blocking import FEW_ROWS, KC_FREE, MOST_ROWS, NV, PARALLEL, WIDE
 from .gemm.macro import _tabled
-from .gemm.micro import NO_GATE, ZEROS_SLOT, tile_slot
+from .gemm.micro import NO_GATE, tile_slot
 from .gemm.pack import pack_panel
 from .simd import CACHE_LINE, VECTOR_BYTES, address, array_at, call, keep, word
 
 TANH, RELU, LSTM, GRU = range(4)
 MODES = {"RNN_TANH": TANH, "RNN_RELU": RELU, "LSTM": LSTM, "GRU": GRU}
+
+# What the input contributes is computed step by step where there are so many sequences, and where the weights for it
+# have at most so many bytes: with the others they stay in the second-level cache.
+ROWS, NEAR = 8, 1 << 18
+
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}  # what the rows of the weights are for, each of size H
 
 
@@ -48,18 +53,27 @@ def forward(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None
     each step; inner: (S, H), tanh(c) of an LSTM, of a GRU W_hn h + b_hn, (0, 0) of an RNN. ``out`` is those four.
     """
     x, w_ih, w_hh = plain(x, "x"), plain(w_ih, "w_ih"), plain(w_hh, "w_hh")
-    shapes = _shapes(mode, sizes, w_hh)
     outs = (None,) * 4 if out is None else out
+    shapes = _shapes(mode, sizes, w_hh)
     results = [destination(each, shape, x.dtype) for each, shape in zip(outs, shapes, strict=True)]
     result, gates, before, inner = results
-    total = len(x)
-    from_input = gates if GATES[mode] > 1 else result[:total]
-    gemm.linear(x, w_ih, b_ih, out=from_input)
+    sums = gates if GATES[mode] > 1 else result[: len(x)]
+    if not _by_steps(sizes, w_ih):
+        gemm.linear(x, w_ih, b_ih, out=sums)
+        x, w_ih, b_ih = _nothing(x, 2), _nothing(x, 2), None
     launch(
-        _forward, *_common(mode, sizes, backwards, w_hh), _or_zeros(b_hh, len(w_hh), x), _or_none(h, x),
-        _or_none(c, x), result, from_input, before.reshape(-1, w_hh.shape[1]), inner,
+        _forward, *_common(mode, sizes, backwards, w_ih, w_hh), x, *[_or_nothing(each, x, 1) for each in (b_ih, b_hh)],
+        *[_or_nothing(each, x, 2) for each in (h, c)], result, sums, before.reshape(-1, w_hh.shape[1]), inner,
     )  # fmt: skip
     return tuple(map(deliver, results, outs))
+
+
+def _by_steps(sizes, w_ih):
+    """Whether what the input contributes is computed step by step.
+
+    The sums are then still near. It needs weights that stay near, too, and as many rows as a tile has.
+    """
+    return sizes[0] >= ROWS and w_ih.nbytes <= NEAR
 
 
 def _shapes(mode, sizes, w_hh):
@@ -73,10 +87,10 @@ def _shapes(mode, sizes, w_hh):
     return (total + states * samples, hidden), *kept
 
 
-def _common(mode, sizes, backwards, w_hh):
+def _common(mode, sizes, backwards, w_ih, w_hh):
     """The first arguments of both kernels."""
     pool = pool_for(sum(sizes) * w_hh.size, PARALLEL)
-    return pool, gemm._KERNELS[w_hh.dtype].table, MODES[mode], _numbers(sizes), int(backwards), w_hh
+    return pool, gemm._KERNELS[w_hh.dtype].table, MODES[mode], _numbers(sizes), int(backwards), w_ih, w_hh
 
 
 @functools.lru_cache(maxsize=64)
@@ -85,13 +99,13 @@ def _numbers(sizes):
     return np.array(sizes, np.int64)
 
 
-def _or_zeros(b, count, like):
-    return np.zeros(count, like.dtype) if b is None else plain(b)
+def _or_nothing(x, like, axes):
+    """The array, or one without elements for None."""
+    return _nothing(like, axes) if x is None else plain(x)
 
 
-def _or_none(state, like):
-    """The state, or an empty array for None."""
-    return np.empty((0, 0), like.dtype) if state is None else plain(state)
+def _nothing(like, axes):
+    return empty((0,) * axes, like.dtype)
 
 
 def backward(g, x, w_ih, w_hh, result, gates, before, inner, *, mode, sizes, backwards, needs, out=(None,) * 7):
@@ -99,18 +113,21 @@ def backward(g, x, w_ih, w_hh, result, gates, before, inner, *, mode, sizes, bac
 
     g: as the result; the rest as in `forward`.
     """
-    g, result = plain(g, "g"), plain(result)
+    g, result, w_ih, w_hh = plain(g, "g"), plain(result), plain(w_ih), plain(w_hh)
     total, samples = len(x), sizes[0]
     rows, hidden = w_hh.shape
     like = x.dtype
     for_gates, for_h = empty((total, rows), like), _where(out[1], (samples, hidden), like)
     for_hidden = empty((total, rows), like) if mode == "GRU" else for_gates
     for_c = _where(out[2], (samples, hidden) if mode == "LSTM" else (0, 0), like)
+    by_steps = needs[0] and _by_steps(sizes, w_ih)
+    for_x = _where(out[0], x.shape, like) if by_steps else _nothing(x, 2)
     launch(
-        _backward, *_common(mode, sizes, backwards, plain(w_hh)), g, result, gates, before.reshape(-1, hidden),
-        inner, for_gates, for_hidden, for_h, for_c,
+        _backward, *_common(mode, sizes, backwards, w_ih if by_steps else for_x, w_hh), g, result, gates,
+        before.reshape(-1, hidden), inner, for_gates, for_hidden, for_x, for_h, for_c,
     )  # fmt: skip
-    for_x = gemm.matmul(for_gates, w_ih, out=out[0]) if needs[0] else None
+    if not by_steps:
+        for_x = gemm.matmul(for_gates, w_ih, out=out[0]) if needs[0] else None
     for_w_ih, for_b_ih = _of_weights(for_gates, x, needs[3], needs[5], out[3], out[5])
     for_w_hh, for_b_hh = _of_weights(for_hidden, before[0], needs[4], needs[6], out[4], out[6])
     return (
@@ -169,9 +186,13 @@ def _pack(part, like, source, lane, step, k, columns, widest, target):
 
 
 @inlined
-def _multiply(like, table, rows, k, columns, widest, x, x_row, panels, start, start_row, out, out_row):
-    """out = start + x @ y, of ``rows`` rows, y in panels of at most ``widest`` vectors."""
+def _multiply(like, table, rows, k, columns, widest, x, x_row, y, out, out_row):
+    """out = start + x @ y, of ``rows`` rows.
+
+    ``y`` is the address of its panels, of at most ``widest`` vectors, that of start, and the stride of its rows.
+    """
     size = like.itemsize
+    panels, start, start_row = y
     width = VECTOR_BYTES // size
     left, column = (columns + width - 1) // width, 0
     while left:
@@ -198,17 +219,17 @@ def _multiply(like, table, rows, k, columns, widest, x, x_row, panels, start, st
 
 
 @inlined
-def _sigmoid(x, b):
+def _sigmoid(x):
     vecmath.prefer_wide_vectors()
     for j in range(np.uint64(x.size)):
-        x[j] = vecmath.sigmoid(x[j] + b[j])
+        x[j] = vecmath.sigmoid(x[j])
 
 
 @inlined
-def _tanh(x, b):
+def _tanh(x):
     vecmath.prefer_wide_vectors()
     for j in range(np.uint64(x.size)):
-        x[j] = vecmath.tanh(x[j] + b[j])
+        x[j] = vecmath.tanh(x[j])
 
 
 @inlined
@@ -218,13 +239,13 @@ def _copy(x, out):
 
 
 @inlined
-def _lstm_row(gates, b, h, c, out, inner):
+def _lstm_row(gates, h, c, out, inner):
     """i, f, g, o of one row activated; c = f c + i g, h = o tanh(c)."""
     vecmath.prefer_wide_vectors()
     n = c.size
-    _sigmoid(gates[: 2 * n], b[: 2 * n])
-    _tanh(gates[2 * n : 3 * n], b[2 * n : 3 * n])
-    _sigmoid(gates[3 * n :], b[3 * n :])
+    _sigmoid(gates[: 2 * n])
+    _tanh(gates[2 * n : 3 * n])
+    _sigmoid(gates[3 * n :])
     i, f, g, o = gates[:n], gates[n : 2 * n], gates[2 * n : 3 * n], gates[3 * n :]
     for j in range(np.uint64(n)):
         c[j] = f[j] * c[j] + i[j] * g[j]
@@ -236,11 +257,11 @@ def _lstm_row(gates, b, h, c, out, inner):
 
 
 @inlined
-def _gru_row(gates, b, h, out, inner):
+def _gru_row(gates, h, out, inner):
     """r, z and n = tanh(x + r inner) of one row activated; h = (1 - z) n + z h."""
     vecmath.prefer_wide_vectors()
     size = h.size
-    _sigmoid(gates[: 2 * size], b[: 2 * size])
+    _sigmoid(gates[: 2 * size])
     r, z, n = gates[:size], gates[size : 2 * size], gates[2 * size :]
     for j in range(np.uint64(size)):
         n[j] = vecmath.tanh(n[j] + r[j] * inner[j])
@@ -250,15 +271,14 @@ def _gru_row(gates, b, h, out, inner):
 
 
 @inlined
-def _simple_row(mode, out, b, h):
+def _simple_row(mode, out, h):
     """h = tanh or relu of the sums in one row of the output."""
     zero = h.dtype.type(0)
     if mode == TANH:
-        _tanh(out, b)
+        _tanh(out)
     else:
         for j in range(np.uint64(out.size)):
-            x = out[j] + b[j]
-            out[j] = zero if x <= zero else x
+            out[j] = zero if out[j] <= zero else out[j]
     _copy(out, h)
 
 
@@ -328,10 +348,10 @@ def _row_parts(rows, threads):
 
 
 @kernel
-def _forward(pool, table, mode, sizes, backwards, w, b, h0, c0, result, gates, before, inner):
-    """Fill result, gates, before and inner (see `forward`); ``gates`` holds what the input contributes."""
+def _forward(pool, table, mode, sizes, backwards, w_ih, w_hh, x, b_ih, b_hh, h0, c0, result, gates, before, inner):
+    """Fill result, gates, before and inner (see `forward`); without x, ``gates`` has what it contributes."""
     samples, size = sizes[0], result.itemsize
-    (columns, hidden), total = w.shape, gates.shape[0]
+    (columns, hidden), (total, inputs) = w_hh.shape, (gates.shape[0], x.shape[1])
     if samples == 0:
         return
     h = result[total : total + samples]
@@ -339,16 +359,23 @@ def _forward(pool, table, mode, sizes, backwards, w, b, h0, c0, result, gates, b
     _start(result[total + samples :], c0)
     parts = _row_parts(samples, pool[_THREADS])
     widest = _widest((samples + parts - 1) // parts)
-    first = 2 * hidden if mode == GRU else columns  # columns whose sums are the gates
-    memory = np.empty(hidden * (_whole(first, size) + _whole(columns - first, size)) + CACHE_LINE, np.uint8)
-    panels = address(memory) + -address(memory) % CACHE_LINE
-    _pack_all(pool, b, address(w), w.strides[0], size, hidden, first, widest, panels)
-    others = panels + hidden * _whole(first, size)
-    if mode == GRU:
-        _pack_all(pool, b, address(w) + first * w.strides[0], w.strides[0], size, hidden, hidden, widest, others)
+    joined = 2 * hidden if mode == GRU else columns  # of the sums, those to which state and input contribute alike
+    row = _whole(joined, size) + _whole(columns - joined, size)
+    memory = np.empty(hidden * row + inputs * _whole(columns, size) + 2 * CACHE_LINE, np.uint8)
+    of_h = address(memory) + -address(memory) % CACHE_LINE
+    of_n, of_x = of_h + hidden * _whole(joined, size), of_h + hidden * row
+    _pack_all(pool, result, address(w_hh), w_hh.strides[0], size, hidden, joined, widest, of_h)
+    n_rows = address(w_hh) + joined * w_hh.strides[0]
+    _pack_all(pool, result, n_rows, w_hh.strides[0], size, hidden, columns - joined, widest, of_n)
+    _pack_all(pool, result, address(w_ih), w_ih.strides[0], size, inputs, columns, widest, of_x)
+    b = np.zeros(columns + hidden, gates.dtype)  # behind those of the gates, that which r multiplies in a GRU
+    for j in range(b_ih.size):
+        b[j] = b_ih[j]
+    for j in range(b_hh.size):
+        b[j if j < joined else j + hidden] += b_hh[j]
     spread(
         pool, _forward_part, parts,
-        (parts, table, mode, sizes, backwards, panels, others, widest, b, result, gates, before, inner),
+        (parts, table, mode, sizes, backwards, of_x, of_h, of_n, widest, x, b, result, gates, before, inner),
     )  # fmt: skip
     keep(memory)
 
@@ -372,42 +399,52 @@ def _pack_all(pool, like, source, lane, step, k, columns, widest, target):
 
 
 @kernel
-def _forward_part(part, parts, table, mode, sizes, backwards, panels, others, widest, b, result, gates, before, inner):
-    samples, total, hidden, size = sizes[0], gates.shape[0], result.shape[1], result.itemsize
+def _forward_part(part, parts, table, mode, sizes, backwards, of_x, of_h, of_n, widest, x, b, result, gates, before, inner):
+    samples, (total, columns), hidden, size = sizes[0], gates.shape, result.shape[1], result.itemsize
     low, high = part * samples // parts, (part + 1) * samples // parts
     h, c = result[total : total + samples], result[total + samples :]
+    joined = 2 * hidden if mode == GRU else columns
     step = total if backwards else 0
     for index in range(sizes.size):
         t = sizes.size - 1 - index if backwards else index
         step -= sizes[t] if backwards else 0
         rows, first = min(high, sizes[t]) - low, step + low
         if rows > 0:
-            x, x_row = address(h) + low * hidden * size, hidden * size
             out, out_row = address(gates) + first * gates.strides[0], gates.strides[0]
-            columns = 2 * hidden if mode == GRU else gates.shape[1]
-            _multiply(b, table, rows, hidden, columns, widest, x, x_row, panels, out, out_row, out, out_row)
+            left, left_row = address(x) + first * x.strides[0], x.strides[0]
+            if x.size:
+                y = of_x, address(b), 0
+                _multiply(b, table, rows, x.shape[1], columns, widest, left, left_row, y, out, out_row)
+            else:
+                for i in range(first, first + rows):
+                    _add(b[:columns], gates[i])
+            left, left_row = address(h) + low * hidden * size, hidden * size
+            y = of_h, out, out_row
+            _multiply(b, table, rows, hidden, joined, widest, left, left_row, y, out, out_row)
             if mode == GRU:
-                out = address(inner) + first * x_row
-                start = address(b) + columns * size
-                _multiply(b, table, rows, hidden, hidden, widest, x, x_row, others, start, 0, out, x_row)
+                y = of_n, address(b) + columns * size, 0
+                out = address(inner) + first * left_row
+                _multiply(b, table, rows, hidden, hidden, widest, left, left_row, y, out, left_row)
             for i in range(rows):
                 row, sample = first + i, low + i
                 _copy(h[sample], before[row])
                 if mode == LSTM:
                     _copy(c[sample], before[total + row])
-                    _lstm_row(gates[row], b, h[sample], c[sample], result[row], inner[row])
+                    _lstm_row(gates[row], h[sample], c[sample], result[row], inner[row])
                 elif mode == GRU:
-                    _gru_row(gates[row], b, h[sample], result[row], inner[row])
+                    _gru_row(gates[row], h[sample], result[row], inner[row])
                 else:
-                    _simple_row(mode, result[row], b, h[sample])
+                    _simple_row(mode, result[row], h[sample])
         step += 0 if backwards else sizes[t]
 
 
 @kernel
-def _backward(pool, table, mode, sizes, backwards, w, g, result, gates, before, inner, out, hidden_out, h, c):
-    """Fill out and hidden_out, the gradients of the sums, and h and c, those of the state at the start."""
+def _backward(
+    pool, table, mode, sizes, backwards, w_ih, w_hh, g, result, gates, before, inner, out, hidden_out, x_out, h, c
+):
+    """Fill out and hidden_out, the gradients of the sums, h and c, those of the state at the start, and that of x."""
     samples, size = sizes[0], result.itemsize
-    (columns, hidden), total = w.shape, out.shape[0]
+    (columns, hidden), total, inputs = w_hh.shape, out.shape[0], x_out.shape[1]
     if samples == 0:
         return
     h[:] = g[total : total + samples]
@@ -415,22 +452,29 @@ def _backward(pool, table, mode, sizes, backwards, w, g, result, gates, before, 
         c[:] = g[total + samples :]
     parts = _row_parts(samples, pool[_THREADS])
     widest = _widest((samples + parts - 1) // parts)
-    memory = np.empty(columns * _whole(hidden, size) + CACHE_LINE, np.uint8)
-    panels = address(memory) + -address(memory) % CACHE_LINE
-    _pack_all(pool, w, address(w), size, w.strides[0], columns, hidden, widest, panels)
+    memory = np.empty(columns * (_whole(hidden, size) + _whole(inputs, size)) + CACHE_LINE, np.uint8)
+    of_h = address(memory) + -address(memory) % CACHE_LINE
+    of_x = of_h + columns * _whole(hidden, size)
+    _pack_all(pool, g, address(w_hh), size, w_hh.strides[0], columns, hidden, widest, of_h)
+    _pack_all(pool, g, address(w_ih), size, w_ih.strides[0], columns, inputs, widest, of_x)
     spread(
         pool, _backward_part, parts,
-        (parts, table, mode, sizes, backwards, panels, widest, g, result, gates, before, inner, out, hidden_out, h, c),
+        (
+            parts, table, mode, sizes, backwards, of_x, of_h, widest, g, result, gates, before, inner, out, hidden_out,
+            x_out, h, c,
+        ),
     )  # fmt: skip
     keep(memory)
 
 
 @kernel
 def _backward_part(
-    part, parts, table, mode, sizes, backwards, panels, widest, g, result, gates, before, inner, out, hidden_out, h, c
-):
+    part, parts, table, mode, sizes, backwards, of_x, of_h, widest, g, result, gates, before, inner, out, hidden_out,
+    x_out, h, c,
+):  # fmt: skip
     samples, (total, columns), hidden, size = sizes[0], out.shape, result.shape[1], result.itemsize
     low, high = part * samples // parts, (part + 1) * samples // parts
+    inputs = x_out.shape[1]
     step = 0 if backwards else total
     for index in range(sizes.size):
         t = index if backwards else sizes.size - 1 - index
@@ -447,9 +491,15 @@ def _backward_part(
                     _gru_gradients(gates[row], before[row], inner[row], h[sample], out[row], hidden_out[row])
                 else:
                     _simple_gradients(mode, result[row], h[sample], out[row])
-            x, x_row = address(hidden_out) + first * columns * size, columns * size
-            y, y_row = address(h) + low * hidden * size, hidden * size
-            _multiply(g, table, rows, columns, hidden, widest, x, x_row, panels, y, y_row, y, y_row)
+            offset, x_row = first * columns * size, columns * size
+            into, into_row = address(h) + low * hidden * size, hidden * size
+            y = of_h, into, into_row
+            _multiply(g, table, rows, columns, hidden, widest, address(hidden_out) + offset, x_row, y, into, into_row)
+            if x_out.size:
+                into, into_row = address(x_out) + first * x_out.strides[0], x_out.strides[0]
+                y = of_x, into, into_row
+                x_out[first : first + rows] = 0
+                _multiply(g, table, rows, columns, inputs, widest, address(out) + offset, x_row, y, into, into_row)
         step += sizes[t] if backwards else 0
 
 
