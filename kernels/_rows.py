@@ -20,7 +20,9 @@ from .simd import INDEX, POINTER, constant
 
 NOWHERE = 1 << 30  # beyond all places
 
-SLACK = 64  # elements that must follow those of a state in memory: vectors are not cut there
+STRIDES = 4  # the most that windows of columns may move by
+
+SLACK = STRIDES * simd.lanes(ir.FloatType())  # elements that must follow those in memory: vectors are not cut there
 
 _INT32 = ir.IntType(32)
 
@@ -143,23 +145,30 @@ class _Loops:
             yield loop.index
 
     @contextmanager
-    def vectors(self, count):
-        """A loop over the vectors of ``count`` elements; gives the number of the first element, and the mask."""
+    def vectors(self, count, none=None):
+        """A loop over the vectors of ``count`` elements; gives the number of the first, and the mask of what is there.
+
+        Nothing is where the truth value ``none`` says so.
+        """
         builder, lanes = self.builder, constant(self.lanes)
+        there = count if none is None else builder.select(none, constant(0), count)
         with self.times(builder.sdiv(builder.add(count, constant(self.lanes - 1)), lanes)) as i:
             first = builder.mul(i, lanes)
-            yield first, simd.first_lanes(builder, builder.sub(count, first), self.lanes)
+            yield first, simd.first_lanes(builder, builder.sub(there, first), self.lanes)
 
     def load(self, pointers, stride):
-        """The state of every ``stride``-th element, 1 or 2: then of two vectors the even elements."""
-        following = self.each(pointers, constant(self.lanes))
-        return [self._load(*each, stride) for each in zip(pointers, following, self.kinds, strict=True)]
+        """The state of every ``stride``-th element."""
+        return [self._load(pointer, kind, stride) for pointer, kind in zip(pointers, self.kinds, strict=True)]
 
-    def _load(self, pointer, following, kind, stride):
-        first = simd.load(self.builder, pointer, kind)
-        if stride == 1:
-            return first
-        return simd.shuffle(self.builder, first, simd.load(self.builder, following, kind), range(0, 2 * self.lanes, 2))
+    def _load(self, pointer, kind, stride):
+        """Each element comes from one of ``stride`` vectors."""
+        result = simd.load(self.builder, pointer, kind)
+        for i in range(stride):
+            vector = simd.load(self.builder, self.moved(pointer, constant(i * self.lanes), simd.item_bytes(kind)), kind)
+            places = [(lane, *divmod(lane * stride, self.lanes)) for lane in range(self.lanes)]
+            lanes = [self.lanes + place if number == i else lane for lane, number, place in places]
+            result = simd.shuffle(self.builder, result, vector, lanes)
+        return result
 
     def store(self, state, pointers, mask=None):
         for value, pointer in zip(state, pointers, strict=True):
@@ -172,8 +181,8 @@ def _rows(reduction):
         """Reduce rows of ``width`` elements of x to one, into the arrays ``found`` from ``at`` on.
 
         Arrays are given by their addresses; ``like`` is a number of their type. The first row begins at ``origin``,
-        which is ``place`` of its plane. ``rows`` are how many there are along two axes, not none, and the steps between
-        them: (count, step, count, step). Behind the last element come others, up to a vector, that stand for nothing.
+        which is ``place`` of its plane. ``rows`` are how many there are along two axes, and the steps between them:
+        (count, step, count, step). Behind the last element come others, up to a vector, that stand for nothing.
         """
 
         def generate(context, builder, signature, values):
@@ -187,7 +196,8 @@ def _rows(reduction):
                 pointer = loops.moved(source, step, simd.item_bytes(emitter.kind))
                 return emitter.numbers(pointer, builder.add(place, step), mask)
 
-            with loops.vectors(width) as (column, mask):
+            none = builder.icmp_signed("==", builder.mul(outers, inners), constant(0))
+            with loops.vectors(width, none) as (column, mask):
                 loops.state = emitter.before(row(column, mask))
                 with loops.times(outers) as i, loops.times(inners) as j:
                     step = builder.add(builder.mul(i, outer_step), builder.mul(j, inner_step))
@@ -201,36 +211,43 @@ def _rows(reduction):
     return reduce_rows
 
 
-def _columns(reduction, stride):
+def _columns(reduction):
     @intrinsic
-    def reduce_columns(typingctx, like, found, start, taps, step, count, out, to):
+    def reduce_columns(typingctx, like, found, start, taps, step, stride, count, out, to):
         """Reduce ``taps`` columns, ``step`` elements apart, to one, ``count`` times, each ``stride`` elements on.
 
         Those of the first begin at ``start`` of the arrays ``found``. The finished state goes ``to`` the arrays out.
+        The stride is from 1 to STRIDES.
         """
 
         def generate(context, builder, signature, values):
-            _, found, start, taps, step, count, out, to = values
+            _, found, start, taps, step, stride, count, out, to = values
             emitter = reduction(builder, simd.ELEMENTS[signature.args[0]])
             loops = _Loops(builder, emitter)
             sources, targets = loops.pointers(found, start), loops.pointers(out, to)
-            with loops.vectors(count) as (window, mask):
-                first = builder.mul(window, constant(stride))
-                loops.state = emitter.nothing
-                with loops.times(taps) as tap:
-                    column = loops.each(sources, builder.add(first, builder.mul(tap, step)))
-                    loops.state = emitter.with_column(loops.state, loops.load(column, stride))
-                loops.store(emitter.finished(loops.state), loops.each(targets, window), mask)
+            for each in range(1, STRIDES + 1):
+                with builder.if_then(builder.icmp_signed("==", stride, constant(each))):
+                    _reduce_columns(loops, emitter, each, sources, taps, step, count, targets)
             return context.get_dummy_value()
 
-        return types.void(like, found, *[types.int64] * 4, out, types.int64), generate
+        return types.void(like, found, *[types.int64] * 5, out, types.int64), generate
 
     return reduce_columns
 
 
-sum_rows, sum_columns, sum_every_other_column = _rows(_Sum), _columns(_Sum, 1), _columns(_Sum, 2)
-largest_of_rows, largest_of_columns = _rows(_Largest), _columns(_Largest, 1)
-largest_of_every_other_column = _columns(_Largest, 2)
+def _reduce_columns(loops, emitter, stride, sources, taps, step, count, targets):
+    builder = loops.builder
+    with loops.vectors(count) as (window, mask):
+        first = builder.mul(window, constant(stride))
+        loops.state = emitter.nothing
+        with loops.times(taps) as tap:
+            column = loops.each(sources, builder.add(first, builder.mul(tap, step)))
+            loops.state = emitter.with_column(loops.state, loops.load(column, stride))
+        loops.store(emitter.finished(loops.state), loops.each(targets, window), mask)
+
+
+sum_rows, sum_columns = _rows(_Sum), _columns(_Sum)
+largest_of_rows, largest_of_columns = _rows(_Largest), _columns(_Largest)
 
 
 @intrinsic

@@ -22,16 +22,15 @@ from ._layout import deliver, destination, plain
 from ._rows import (
     NOWHERE,
     SLACK,
+    STRIDES,
     add_to_rows,
     largest_of_columns,
-    largest_of_every_other_column,
     largest_of_rows,
     sum_columns,
-    sum_every_other_column,
     sum_rows,
 )
 from ._threads import pool_for, spread
-from .simd import address, array_at, keep
+from .simd import address
 
 INT32 = np.dtype(np.int32)
 
@@ -44,21 +43,20 @@ class Plan(NamedTuple):
 
     sizes: tuple[int, ...]  # of a plane
     counts: tuple[int, ...]  # of windows along each axis
+    axes: tuple["Axis", ...]
     numbers: np.ndarray  # the same for the compiled loops: see below
 
 
-class _Axis(NamedTuple):
-    """What ``count`` windows see of an axis of ``size``: elements first, first + step ... within it, as many as seen.
-
-    ``stride`` from window to window, 0 where that varies, ``taps`` of each window, of which the first window has some
-    before the axis.
-    """
+class Axis(NamedTuple):
+    """What ``count`` windows see of an axis of ``size``: the elements first, first + step ..., as many as seen."""
 
     size: int
     count: int
     first: np.ndarray
     seen: np.ndarray
     step: int = 1
+    # Where windows move evenly: from one to the next; how many elements each sees, outside the axis, too; and how many
+    # the first one sees before it.
     stride: int = 0
     taps: int = 0
     before: int = 0
@@ -82,7 +80,7 @@ def _moving(size, kernel, stride, before, dilation, count):
     stop = np.minimum(kernel, -((starts - size) // dilation))
     seen = np.maximum(0, stop - skipped)
     first = np.where(seen > 0, starts + skipped * dilation, 0)
-    return _Axis(size, count, first, seen, dilation, stride, kernel, before)
+    return Axis(size, count, first, seen, dilation, stride, kernel, before)
 
 
 def _dividing(size, count):
@@ -90,25 +88,25 @@ def _dividing(size, count):
         return _moving(size, size // count, size // count, 0, 1, count)
     numbers = np.arange(count)
     first = numbers * size // max(count, 1)
-    return _Axis(size, count, first, -(-(numbers + 1) * size // max(count, 1)) - first)
+    return Axis(size, count, first, -(-(numbers + 1) * size // max(count, 1)) - first)
 
 
 def _plan(axes):
     sizes, counts = tuple(axis.size for axis in axes), tuple(axis.count for axis in axes)
     if math.prod(sizes) >= NOWHERE:
         raise NotImplementedError(f"expected planes of less than {NOWHERE} elements to pool, got {list(sizes)}")
-    axes = [_dividing(1, 1)] * (3 - len(axes)) + list(axes)
-    last = axes[-1]
-    stride = last.stride if last.stride in _IN_VECTORS else 0
-    reach = (last.count - 1) * stride + (last.taps - 1) * last.step + 1 - last.before if stride else 0
+    outer, inner, last = [_dividing(1, 1)] * (3 - len(axes)) + axes
+    reach = (last.count - 1) * last.stride + (last.taps - 1) * last.step + 1 - last.before if last.stride else 0
     span = last.before + max(last.size, reach)
-    tiles = last.size == last.count * stride == span and (last.taps - 1) * last.step < stride
-    header = [
-        *[number for axis in axes for number in (axis.size, axis.count, axis.step)],
-        *(stride, last.taps, last.before, span, tiles),
-    ]
-    tables = [table for axis in axes for table in (axis.first, axis.seen)]
-    return Plan(sizes, counts, np.concatenate([header, *tables]).astype(np.int64))
+    tiles = last.size == last.count * last.stride == span and (last.taps - 1) * last.step < last.stride <= STRIDES
+    steps = outer.step * inner.size * last.size, inner.step * last.size
+    starts = np.add.outer(outer.first * inner.size * last.size, inner.first * last.size)
+    header = [math.prod(sizes), last.size, outer.count * inner.count, last.count, *steps]
+    header += [last.stride, last.taps, last.step, last.before, span, tiles]
+    rows = np.stack(np.broadcast_arrays(starts, outer.seen[:, None], inner.seen), 2)
+    return Plan(
+        sizes, counts, tuple(axes), np.concatenate([header, last.first, last.seen, rows.ravel()]).astype(np.int64)
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -119,7 +117,7 @@ def largest(x, plan, *, out=None):
     """The largest element in each window, and the code of its place.  (N, C, *sizes) -> (N, C, *counts), and int32.
 
     NaN is the largest, the last of several; else it is the first of equal ones. The code is the place in the plane, or
-    its complement (less than 0) where the element is not positive; NOWHERE or more where the window sees nothing.
+    its complement (less than 0) where the element is not positive; the place is NOWHERE where the window sees nothing.
     ``out`` is the pair of arrays to write to.
     """
     x = _planes(x, plan.sizes)
@@ -197,17 +195,19 @@ _NONE: Any = {np.dtype(kind): np.zeros(0, kind) for kind in (np.float32, np.floa
 # ---------------------------------------------------------------------------------------------------------------
 # The compiled loops, over flat arrays.
 #
-# A plan's numbers: of each axis its size, how many windows and the step between the elements that one sees; of the last
-# axis the stride (0: the tables alone say where windows begin), how many elements a window sees, those of the padding
-# among them, how many lie before the axis, the length with the padding, and whether the windows divide it evenly; then
-# of each axis two tables, with the first element that each window sees and how many.
+# A plan's numbers: how many elements a plane has, and a row of it; how many rows of windows there are, and windows in
+# each; the steps between the rows that a window sees along two axes. Of the last axis: the stride, 0 where it varies,
+# how many elements a window sees, those of the padding among them, the step between them, how many lie before the axis,
+# the length with the padding, and whether the windows divide it evenly. Then three tables: the first element that each
+# window of a row sees; how many; and for each row of windows the first element of the rows that it sees, and how many
+# along two axes.
 
-_IN_VECTORS = (1, 2)  # strides along the last axis
-_STRIDE, _TAPS, _BEFORE, _SPAN, _TILES = range(9, 14)
-_TABLES = 14
+_SIZE, _WIDTH, _ROWS, _COLUMNS, _OUTER_STEP, _INNER_STEP, _STRIDE, _TAPS, _STEP, _BEFORE, _SPAN, _TILES = range(12)
+_FIRST = 12
 
 PART = 1 << 14  # elements of the planes that a thread takes at a time
 BLOCK = 1 << 12  # elements of rows whose columns are reduced together
+_FEW = 8  # columns that elements are spread over in vectors
 
 
 @inlined
@@ -224,47 +224,27 @@ def _part_of(part, planes, size):
 
 
 @inlined
-def _in_a_plane(plan):
-    """How many elements, and how many windows."""
-    return plan[0] * plan[3] * plan[6], plan[1] * plan[4] * plan[7]
+def _clear(x, start, count):
+    for k in range(np.uint64(start), np.uint64(start + count)):
+        x[k] = 0
 
 
 @inlined
 def _rows_of_a_block(plan):
-    return min(plan[1] * plan[4], max(1, BLOCK // plan[_SPAN]))
-
-
-@inlined
-def _tables(plan):
-    """Where in a plan the tables of each axis are."""
-    second = _TABLES + 2 * plan[1]
-    return _TABLES, second, second + 2 * plan[4]
-
-
-@inlined
-def _rows_seen(plan, row):
-    """The first element of the rows that a row of windows sees; how many along two axes, and the steps between them."""
-    first, second, _ = _tables(plan)
-    outer, inner = first + row // plan[4], second + row % plan[4]
-    start = (plan[outer] * plan[3] + plan[inner]) * plan[6]
-    steps = plan[2] * plan[3] * plan[6], plan[5] * plan[6]
-    return start, (plan[outer + plan[1]], steps[0], plan[inner + plan[4]], steps[1])
+    return min(plan[_ROWS], max(1, BLOCK // plan[_SPAN]))
 
 
 @merged
-def _lent(x):
-    """x without the count of its users, which threads would have to change together again and again."""
-    return array_at(address(x), x.size, x)
+def _rows_seen(plan, row):
+    """The first element of the rows that a row of windows sees; how many along two axes, and the steps between them."""
+    place = _FIRST + 2 * plan[_COLUMNS] + 3 * row
+    return plan[place], (plan[place + 1], plan[_OUTER_STEP], plan[place + 2], plan[_INNER_STEP])
 
 
-@inlined
-def _like(x):
-    return x.dtype.type(0)
-
-
-@inlined
-def _sees_nothing(rows):
-    return rows[0] * rows[2] == 0
+@merged
+def _strips(plan, rows):
+    """As how many rows of how many windows some rows of windows are reduced: as one where nothing lies between them."""
+    return (1, rows * plan[_COLUMNS]) if plan[_TILES] else (rows, plan[_COLUMNS])
 
 
 # --- the largest ---------------------------------------------------------------------------------------------------
@@ -272,72 +252,44 @@ def _sees_nothing(rows):
 
 @kernel
 def _largest(pool, x, plan, out, codes):
-    size, _ = _in_a_plane(plan)
+    size = plan[_SIZE]
     spread(pool, _largest_part, _parts(x.size // size, size), (x, plan, out, codes))
 
 
 @inlined
 def _largest_part(part, x, plan, out, codes):
-    size, windows = _in_a_plane(plan)
-    rows, columns, span = plan[1] * plan[4], plan[7], plan[_SPAN]
+    size, rows, columns, span = plan[_SIZE], plan[_ROWS], plan[_COLUMNS], plan[_SPAN]
     block = _rows_of_a_block(plan)
-    scratch = np.full(block * span + SLACK, -np.inf, x.dtype), np.full(block * span + SLACK, NOWHERE, np.int32)
-    numbers, places, x, plan, out, codes = (
-        _lent(scratch[0]),
-        _lent(scratch[1]),
-        _lent(x),
-        _lent(plan),
-        _lent(out),
-        _lent(codes),
-    )
+    numbers, places = np.full(block * span + SLACK, -np.inf, x.dtype), np.full(block * span + SLACK, NOWHERE, np.int32)
+    like, source = x.dtype.type(0), address(x)
+    found, results = (address(numbers), address(places)), (address(out), address(codes))
     first, last = _part_of(part, x.size // size, size)
     for plane in range(first, last):
         for row in range(0, rows, block):
             several = min(block, rows - row)
             for i in range(several):
-                _largest_of_rows(x, plane * size, plan, row + i, numbers, places, i * span + plan[_BEFORE])
-            to = plane * windows + row * columns
-            if plan[_TILES]:
-                _largest_of_columns(numbers, places, 0, plan, several * columns, out, codes, to)
-            else:
-                for i in range(several):
-                    _largest_of_columns(numbers, places, i * span, plan, columns, out, codes, to + i * columns)
-    keep(scratch)
-
-
-@inlined
-def _largest_of_rows(x, plane, plan, row, numbers, places, at):
-    """The largest in each column of the rows that a row of windows sees, and its place."""
-    start, rows = _rows_seen(plan, row)
-    if _sees_nothing(rows):
-        numbers[at : at + plan[6]] = -np.inf
-        places[at : at + plan[6]] = NOWHERE
-    else:
-        found = address(numbers), address(places)
-        largest_of_rows(_like(x), address(x), plane + start, start, rows, plan[6], found, at)
-
-
-@inlined
-def _largest_of_columns(numbers, places, start, plan, count, out, codes, to):
-    """The largest that each of ``count`` windows sees in a row, and the code of its place."""
-    found, results = (address(numbers), address(places)), (address(out), address(codes))
-    if plan[_STRIDE] == 1:
-        largest_of_columns(_like(out), found, start, plan[_TAPS], plan[8], count, results, to)
-    elif plan[_STRIDE] == 2:
-        largest_of_every_other_column(_like(out), found, start, plan[_TAPS], plan[8], count, results, to)
-    else:
-        _largest_by_tables(numbers, places, start + plan[_BEFORE], plan, out, codes, to)
+                start, seen = _rows_seen(plan, row + i)
+                at = i * span + plan[_BEFORE]
+                largest_of_rows(like, source, plane * size + start, start, seen, plan[_WIDTH], found, at)
+            strips, count = _strips(plan, several)
+            for i in range(strips):
+                start, to = i * span, (plane * rows + row) * columns + i * count
+                if 0 < plan[_STRIDE] <= STRIDES:
+                    columns_seen = plan[_TAPS], plan[_STEP], plan[_STRIDE]
+                    largest_of_columns(like, found, start, *columns_seen, count, results, to)
+                else:
+                    _largest_by_tables(numbers, places, start + plan[_BEFORE], plan, out, codes, to)
 
 
 @inlined
 def _largest_by_tables(numbers, places, start, plan, out, codes, to):
-    """The same where the windows begin anywhere."""
-    _, _, table = _tables(plan)
-    for k in range(plan[7]):
+    """The largest that each window sees in a row, and the code of its place, where the windows begin anywhere."""
+    columns = plan[_COLUMNS]
+    for k in range(columns):
         best, place = numbers.dtype.type(-np.inf), np.int32(NOWHERE)
-        first = start + plan[table + k]
-        for tap in range(plan[table + plan[7] + k]):
-            j = np.uint64(first + tap * plan[8])
+        first = start + plan[_FIRST + k]
+        for tap in range(plan[_FIRST + columns + k]):
+            j = np.uint64(first + tap * plan[_STEP])
             if _is_larger(numbers[j], places[j], best, place):
                 best, place = numbers[j], places[j]
         out[to + k] = best
@@ -347,9 +299,9 @@ def _largest_by_tables(numbers, places, start, plan, out, codes, to):
 @inlined
 def _is_larger(x, place, best, best_place):
     """Whether x is the largest so far: of equal ones the first, of NaN the last."""
-    if x != x:
-        return best == best or place > best_place
-    return x > best or (x == best and place < best_place)
+    first_of_equal = (x == best) & (place < best_place)
+    last_of_nan = (x != x) & ((best == best) | (place > best_place))
+    return (x > best) | first_of_equal | last_of_nan
 
 
 @kernel
@@ -364,7 +316,7 @@ def _add_part(part, g, codes, size, positive, out):
     first, last = _part_of(part, planes, size)
     for plane in range(first, last):
         start = np.uint64(plane * size)
-        out[start : start + np.uint64(size)] = 0
+        _clear(out, start, size)
         for k in range(np.uint64(plane * windows), np.uint64((plane + 1) * windows)):
             place = codes[k] if positive else _place_of(codes[k])
             if 0 <= place < size:
@@ -397,64 +349,46 @@ def _take_part(part, x, codes, size, out):
 
 @kernel
 def _sum(pool, x, plan, divisors, out):
-    size, _ = _in_a_plane(plan)
+    size = plan[_SIZE]
     spread(pool, _sum_part, _parts(x.size // size, size), (x, plan, divisors, out))
 
 
 @inlined
 def _sum_part(part, x, plan, divisors, out):
-    size, windows = _in_a_plane(plan)
-    rows, columns, span = plan[1] * plan[4], plan[7], plan[_SPAN]
+    size, rows, columns, span = plan[_SIZE], plan[_ROWS], plan[_COLUMNS], plan[_SPAN]
     block = _rows_of_a_block(plan)
-    scratch = np.zeros(block * span + SLACK, x.dtype)
-    sums, x, plan, divisors, out = _lent(scratch), _lent(x), _lent(plan), _lent(divisors), _lent(out)
+    sums = np.zeros(block * span + SLACK, x.dtype)
+    like, source, found, results = x.dtype.type(0), address(x), (address(sums),), (address(out),)
     first, last = _part_of(part, x.size // size, size)
     for plane in range(first, last):
         for row in range(0, rows, block):
             several = min(block, rows - row)
             for i in range(several):
-                _sum_of_rows(x, plane * size, plan, row + i, sums, i * span + plan[_BEFORE])
-            to = plane * windows + row * columns
-            if plan[_TILES]:
-                _sum_of_columns(sums, 0, plan, several * columns, out, to)
-            else:
-                for i in range(several):
-                    _sum_of_columns(sums, i * span, plan, columns, out, to + i * columns)
-            _divide(out, to, several * columns, divisors, row * columns, out, to)
-    keep(scratch)
-
-
-@inlined
-def _sum_of_rows(x, plane, plan, row, sums, at):
-    """The sum of each column of the rows that a row of windows sees."""
-    start, rows = _rows_seen(plan, row)
-    if _sees_nothing(rows):
-        sums[at : at + plan[6]] = 0
-    else:
-        sum_rows(_like(x), address(x), plane + start, start, rows, plan[6], (address(sums),), at)
-
-
-@inlined
-def _sum_of_columns(sums, start, plan, count, out, to):
-    """The sum of what each of ``count`` windows sees of a row."""
-    found, results = (address(sums),), (address(out),)
-    if plan[_STRIDE] == 1:
-        sum_columns(_like(out), found, start, plan[_TAPS], plan[8], count, results, to)
-    elif plan[_STRIDE] == 2:
-        sum_every_other_column(_like(out), found, start, plan[_TAPS], plan[8], count, results, to)
-    else:
-        _sum_by_tables(sums, start + plan[_BEFORE], plan, out, to)
+                start, seen = _rows_seen(plan, row + i)
+                at = i * span + plan[_BEFORE]
+                sum_rows(like, source, plane * size + start, start, seen, plan[_WIDTH], found, at)
+            strips, count = _strips(plan, several)
+            block_start = (plane * rows + row) * columns
+            for i in range(strips):
+                start, to = i * span, block_start + i * count
+                if 0 < plan[_STRIDE] <= STRIDES:
+                    columns_seen = plan[_TAPS], plan[_STEP], plan[_STRIDE]
+                    sum_columns(like, found, start, *columns_seen, count, results, to)
+                else:
+                    _sum_by_tables(sums, start + plan[_BEFORE], plan, out, to)
+            if divisors.size:
+                _divide(out, block_start, several * columns, divisors, row * columns, out, block_start)
 
 
 @inlined
 def _sum_by_tables(sums, start, plan, out, to):
-    """The same where the windows begin anywhere."""
-    _, _, table = _tables(plan)
-    for k in range(plan[7]):
+    """The sum of what each window sees of a row, where the windows begin anywhere."""
+    columns = plan[_COLUMNS]
+    for k in range(columns):
         total = sums.dtype.type(0)
-        first = start + plan[table + k]
-        for tap in range(plan[table + plan[7] + k]):
-            total += sums[np.uint64(first + tap * plan[8])]
+        first = start + plan[_FIRST + k]
+        for tap in range(plan[_FIRST + columns + k]):
+            total += sums[np.uint64(first + tap * plan[_STEP])]
         out[to + k] = total
 
 
@@ -465,6 +399,9 @@ def _divide(x, of, count, divisors, window, out, to):
     if divisors.size:
         for k in range(np.uint64(count)):
             out[target + k] = x[first + k] / divisors[divisor + k]
+    else:
+        for k in range(np.uint64(count)):
+            out[target + k] = x[first + k]
 
 
 # --- their adjoint -------------------------------------------------------------------------------------------------
@@ -472,47 +409,43 @@ def _divide(x, of, count, divisors, window, out, to):
 
 @kernel
 def _spread(pool, x, plan, divisors, out):
-    size, _ = _in_a_plane(plan)
+    size = plan[_SIZE]
     spread(pool, _spread_part, _parts(out.size // size, size), (x, plan, divisors, out))
 
 
 @inlined
 def _spread_part(part, x, plan, divisors, out):
-    size, windows = _in_a_plane(plan)
-    rows, columns = plan[1] * plan[4], plan[7]
+    size, rows, columns = plan[_SIZE], plan[_ROWS], plan[_COLUMNS]
     block = _rows_of_a_block(plan)
-    scratch = np.empty(block * columns, x.dtype), np.empty(plan[_SPAN] + SLACK, x.dtype)
-    scaled, laid, x, plan, divisors, out = (
-        _lent(scratch[0]),
-        _lent(scratch[1]),
-        _lent(x),
-        _lent(plan),
-        _lent(divisors),
-        _lent(out),
-    )
+    scaled, laid = np.empty(block * columns, x.dtype), np.empty(plan[_SPAN] + SLACK, x.dtype)
+    margin = (plan[_TAPS] - 1) * plan[_STEP]
+    apart = np.zeros(margin + plan[_SPAN] + SLACK, x.dtype)
+    like, source, target = x.dtype.type(0), address(laid), address(out)
     first, last = _part_of(part, out.size // size, size)
     for plane in range(first, last):
-        out[plane * size : (plane + 1) * size] = 0
+        _clear(out, plane * size, size)
         for row in range(0, rows, block):
             several = min(block, rows - row)
-            of = plane * windows + row * columns
+            of = (plane * rows + row) * columns
             _divide(x, of, several * columns, divisors, row * columns, scaled, 0)
             for i in range(several):
-                if divisors.size:
-                    _spread_columns(scaled, i * columns, plan, laid)
+                if 0 < plan[_TAPS] <= _FEW:
+                    for k in range(columns):
+                        apart[margin + k * plan[_STRIDE]] = scaled[i * columns + k]
+                    found, results = (address(apart),), (source,)
+                    sum_columns(like, found, margin, plan[_TAPS], -plan[_STEP], 1, plan[_SPAN], results, 0)
                 else:
-                    _spread_columns(x, of + i * columns, plan, laid)
+                    _spread_by_tables(scaled, i * columns, plan, laid)
                 start, seen = _rows_seen(plan, row + i)
-                add_to_rows(_like(x), address(laid), plan[_BEFORE], plan[6], address(out), plane * size + start, seen)
-    keep(scratch)
+                add_to_rows(like, source, plan[_BEFORE], plan[_WIDTH], target, plane * size + start, seen)
 
 
 @inlined
-def _spread_columns(x, of, plan, laid):
-    """Each element of a row of windows added to the columns that its window sees."""
-    _, _, table = _tables(plan)
-    laid[:] = 0
-    for k in range(plan[7]):
-        first = plan[_BEFORE] + plan[table + k]
-        for tap in range(plan[table + plan[7] + k]):
-            laid[np.uint64(first + tap * plan[8])] += x[of + k]
+def _spread_by_tables(x, of, plan, laid):
+    """Each element of a row of windows added to the columns that its window sees, where they are many or anywhere."""
+    columns = plan[_COLUMNS]
+    _clear(laid, 0, laid.size)
+    for k in range(columns):
+        first = plan[_BEFORE] + plan[_FIRST + k]
+        for tap in range(plan[_FIRST + columns + k]):
+            laid[np.uint64(first + tap * plan[_STEP])] += x[of + k]
