@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from .pooling import NOWHERE
+
 
 def _give(result, out, dtype):
     """``result`` in ``dtype``, in the array ``out`` if one was given."""
@@ -618,6 +620,64 @@ def add_rows(g, index, size, *, padding_idx=None, by_frequency=False, out=None):
     if padding_idx is not None:
         result[padding_idx] = 0
     return _give(result, out, g.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# pooling.py
+
+
+def largest(x, plan, *, out=None):
+    result, codes = np.full(x.shape[:2] + plan.counts, -np.inf), np.full(x.shape[:2] + plan.counts, NOWHERE)
+    for plane, window, places in _windows(x, plan):
+        for place in places:
+            number, best = x[plane].reshape(-1)[place], result[plane][window]
+            if codes[plane][window] == NOWHERE or number > best or number != number:
+                result[plane][window], codes[plane][window] = number, place
+    codes = np.where(result <= 0, ~codes, codes)
+    pair = (None, None) if out is None else out
+    return _give(result, pair[0], x.dtype), _give(codes, pair[1], np.int32)
+
+
+def largest_backward(g, codes, plan, *, positive=False, out=None):
+    result = np.zeros(g.shape[:2] + plan.sizes, g.dtype)
+    for plane in np.ndindex(g.shape[:2]):
+        for number, code in zip(g[plane].reshape(-1), codes[plane].reshape(-1), strict=True):
+            place = code if code >= 0 or positive else ~code
+            if 0 <= place < result[plane].size:
+                result[plane].reshape(-1)[place] += number
+    return _give(result, out, g.dtype)
+
+
+def take(x, codes, plan, *, out=None):
+    result = np.zeros(codes.shape)
+    for where in np.ndindex(codes.shape):
+        plane, place = x[where[:2]].reshape(-1), max(codes[where], ~codes[where])
+        result[where] = plane[place] if place < plane.size else 0
+    return _give(result, out, x.dtype)
+
+
+def window_sum(x, plan, divisors=None, *, out=None):
+    result = np.zeros(x.shape[:2] + plan.counts)
+    for plane, window, places in _windows(x, plan):
+        result[plane][window] = x[plane].reshape(-1)[places].sum(dtype=np.float64)
+    return _give(result if divisors is None else result / divisors, out, x.dtype)
+
+
+def window_spread(x, plan, divisors=None, *, out=None):
+    result = np.zeros(x.shape[:2] + plan.sizes)
+    values = x if divisors is None else x / divisors
+    for plane, window, places in _windows(result, plan):
+        result[plane].reshape(-1)[places] += values[plane][window]
+    return _give(result, out, x.dtype)
+
+
+def _windows(x, plan):
+    """Each plane of x, each window, and the places in the plane that it sees, in their order."""
+    for plane in np.ndindex(x.shape[:2]):
+        for window in np.ndindex(plan.counts):
+            each = zip(plan.axes, window, strict=True)
+            seen = [axis.first[i] + axis.step * np.arange(axis.seen[i]) for axis, i in each]
+            yield plane, window, np.ravel_multi_index(np.ix_(*seen), plan.sizes).reshape(-1)
 
 
 # ---------------------------------------------------------------------------------------------------------------

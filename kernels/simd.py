@@ -20,8 +20,8 @@ from ._jit import merged
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
-ITEM_BYTES = {"float": 4, "double": 8}
-NAMES = {"float": "f32", "double": "f64"}
+ITEM_BYTES = {"float": 4, "double": 8, "i32": 4}
+NAMES = {"float": "f32", "double": "f64", "i32": "i32"}
 
 
 def _vector_bits() -> int:
@@ -75,7 +75,7 @@ def opaque(builder, pointer):
 
 def load(builder, pointer, kind, mask=None):
     """A scalar or vector from ``pointer``, aligned to its elements only; masked lanes are not read and give 0."""
-    align = _alignment(kind)
+    align = item_bytes(kind)
     if mask is None:
         return builder.load(pointer, align=align, typ=kind)
     function = _declare(
@@ -87,7 +87,7 @@ def load(builder, pointer, kind, mask=None):
 def store(builder, value, pointer, mask=None):
     """Write a scalar or vector to ``pointer``; masked lanes are left alone."""
     kind = value.type
-    align = _alignment(kind)
+    align = item_bytes(kind)
     if mask is None:
         builder.store(value, pointer, align=align)
         return
@@ -96,9 +96,9 @@ def store(builder, value, pointer, mask=None):
     builder.call(function, [value, pointer, ir.Constant(ir.IntType(32), align), mask])
 
 
-def broadcast(builder, scalar):
-    """A vector with ``scalar`` in every lane."""
-    kind = vector(scalar.type)
+def broadcast(builder, scalar, width=None):
+    """A vector with ``scalar`` in every lane: a full one, or of ``width`` lanes."""
+    kind = ir.VectorType(scalar.type, width or lanes(scalar.type))
     single = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
     return builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), zeros)
@@ -167,13 +167,14 @@ def function(module, name, arguments):
 
 
 def shuffle(builder, x, y, lanes_):
-    """The vector of these lanes of x, or from the width on, of y."""
+    """The vector of these lanes of x and y, which are counted through."""
     lanes_ = list(lanes_)
     indices = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes_)), lanes_)
     return builder.shuffle_vector(x, y, indices)
 
 
-def _alignment(kind):
+def item_bytes(kind):
+    """The size of a number, or of one element of a vector."""
     return ITEM_BYTES[str(getattr(kind, "element", kind))]
 
 

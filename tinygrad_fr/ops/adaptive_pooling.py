@@ -1,16 +1,14 @@
 """Adaptive pooling: of as many windows as are asked for, which divide the axes."""
 
-import functools
 import operator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd.binding import public
-from ..autograd.dispatch import apply, op
-from ..autograd.tensor import constant
 from .pooling import check_axes, extreme_of
-from .windows import ALL, Sizes, as_batch, like_batch, named
+from .windows import SEEN, Sizes, as_batch, like_batch, named, window_sum
 
 
 class Adaptive(NamedTuple):
@@ -20,66 +18,18 @@ class Adaptive(NamedTuple):
     counts: Sizes
 
     @property
-    def places(self) -> list[np.ndarray]:
-        """As `Windows.places`; a window that is shorter than others sees its last element more than once."""
-        return _places(self)
+    def plan(self) -> Any:
+        """What the kernels of pooling go by."""
+        return k.pooling.dividing(*self)
+
+    def elements(self, with_padding: bool) -> list[np.ndarray]:
+        """For each axis how many elements each window sees; there is no padding.  -> (count,)."""
+        return [_elements(*each) for each in zip(*self, strict=True)]
 
 
-@functools.lru_cache(maxsize=256)
-def _places(windows: Adaptive) -> list[np.ndarray]:
-    return [_places_on_axis(*each) for each in zip(*windows, strict=True)]
-
-
-def _places_on_axis(size, count):
-    starts, ends = _bounds(size, count)
-    taps = np.arange((ends - starts).max(initial=1))
-    return np.minimum(starts + taps[:, None], ends - 1)
-
-
-@functools.lru_cache(maxsize=256)
-def _bounds(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of ``count`` windows over an axis starts and ends.  -> (count,), (count,)."""
+def _elements(size, count):
     numbers = np.arange(count)
-    return numbers * size // max(count, 1), -(-(numbers + 1) * size // max(count, 1))
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Sums of the windows that divide an axis.
-
-
-@op
-def _adaptive_sum(x, *, dim, count, out=None):
-    """The sums over ``count`` windows that divide the axis ``dim``."""
-    return _sum_of_ranges(x, *_bounds(x.shape[dim], count), dim)
-
-
-@_adaptive_sum.vjp()
-def _(g, x_shape, dim):
-    return apply(_adaptive_spread.op, (g,), {"dim": dim, "size": x_shape[dim]})
-
-
-@op
-def _adaptive_spread(x, *, dim, size, out=None):
-    """For each of ``size`` elements of the axis ``dim`` the sum over the windows that it is in."""
-    starts, ends = _bounds(size, x.shape[dim])
-    elements = np.arange(size)
-    first, last = np.searchsorted(ends, elements, "right"), np.searchsorted(starts, elements, "right")
-    return _sum_of_ranges(x, first, last, dim)
-
-
-@_adaptive_spread.vjp()
-def _(g, x_shape, dim):
-    return apply(_adaptive_sum.op, (g,), {"dim": dim, "count": x_shape[dim]})
-
-
-def _sum_of_ranges(x, starts, ends, dim):
-    """The sums of x[starts:ends] along ``dim``, of ranges that are not empty."""
-    if not len(starts):
-        return np.zeros((*x.shape[:dim], 0, *x.shape[dim + 1 :]), x.dtype)
-    # reduceat sums from each edge to the next: every other sum is ours. A zero more, and a range may end at the end.
-    more = np.concatenate((x, np.zeros_like(x[(*(ALL,) * dim, slice(1))])), dim)
-    sums = np.add.reduceat(more, np.stack((starts, ends), 1).ravel(), axis=dim, dtype=x.dtype)
-    return np.ascontiguousarray(sums[(*(ALL,) * dim, slice(None, None, 2))])
+    return -(-(numbers + 1) * size // max(count, 1)) - numbers * size // max(count, 1)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -93,12 +43,7 @@ def _adaptive_mean(axes):
         windows = _dividing(name, input, axes, output_size)
         if windows.counts == (1,) * axes:  # the frequent case, sooner done
             return input.mean(tuple(range(-axes, 0)), keepdim=True)
-        result = as_batch(input, axes)
-        for dim, (size, count) in enumerate(zip(windows.sizes, windows.counts, strict=True), 2):
-            starts, ends = _bounds(size, count)
-            lengths = (ends - starts).astype(input._array.dtype).reshape(-1, *(1,) * (axes + 1 - dim))
-            result = apply(_adaptive_sum.op, (result,), {"dim": dim, "count": count}) / constant(lengths)
-        return like_batch(result, input, axes)
+        return like_batch(window_sum(as_batch(input, axes), windows, SEEN), input, axes)
 
     meaning = "The means of as many windows as ``output_size`` says, which divide the axes; None keeps an axis."
     return named(pool, name, f"{meaning}  (N, C, *) -> (N, C, *); without N too.")

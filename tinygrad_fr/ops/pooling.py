@@ -1,72 +1,73 @@
 """Pooling: the largest, smallest or mean element of each window; and the reverse of taking the largest."""
 
-import functools
-import itertools
 import math
 import operator
 from typing import Any
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
-from ..autograd.tensor import constant
 from .arrays import add_at
 from .checks import check_values
 from .statistics import root
-from .windows import ALL, Windows, as_batch, at_places, like_batch, named, per_axis, window_sum
+from .windows import PADDED, SEEN, Windows, as_batch, like_batch, named, per_axis, window_sum
 
 # ---------------------------------------------------------------------------------------------------------------
 # The largest element.
 
 
-@op(keeps=("index",))
+@op(keeps=("codes",), launches=True)
 def _max_pool(x, *, windows, out=None):
     """The largest element in each window.  (N, C, *sizes) -> (N, C, *counts)."""
-    return _largest(x, windows)
+    return k.pooling.largest(x, windows.plan, out=out)
 
 
 @_max_pool.vjp()
-def _(g, index, windows):
-    return apply(_add_at.op, (g, index), {"sizes": windows.sizes})
+def _(g, codes, windows):
+    return apply(_spread_largest.op, (g, codes), {"windows": windows})
+
+
+@_max_pool.backward
+def _(g, codes, windows, mask=None, out=None):
+    """With ``mask``, the result of a relu that made x, the gradient is that of the relu's input: the codes know it."""
+    return k.pooling.largest_backward(g, codes, windows.plan, positive=mask is not None, out=out)
+
+
+_max_pool.op.masked_by = ("relu",)
 
 
 @op
 def _max_position(x, *, windows, out=None):
     """Where in its plane (sizes) the largest element of each window is.  (N, C, *sizes) -> (N, C, *counts) int64."""
-    return _largest(x, windows)[1]
+    return k.pooling.places(k.pooling.largest(x, windows.plan)[1])
 
 
-def _largest(x, windows):
-    """The largest element in each window, the first of equal ones, and its place in the plane; NaN is the largest."""
-    shape = x.shape[:2] + windows.counts
-    largest, index = np.full(shape, -np.inf, x.dtype), np.zeros(shape, np.int64)
-    for i, chosen in enumerate(itertools.product(*windows.places)):  # one tap of each axis
-        part = _at(x, chosen)
-        larger = (part > largest) | (part != part) | (i == 0)
-        np.copyto(largest, part, where=larger)
-        np.copyto(index, np.ravel_multi_index(np.ix_(*chosen), windows.sizes), where=larger)
-    return largest, index
+@op(launches=True)
+def _spread_largest(x, codes, *, windows, out=None):
+    """Zeros to which x is added where the largest elements were.  (N, C, *counts) twice -> (N, C, *sizes)."""
+    return k.pooling.largest_backward(x, codes, windows.plan, out=out)
 
 
-def _at(x, chosen):
-    """The elements of x at the positions ``chosen`` along each axis after the first two; a view where they are even."""
-    for axis, positions in enumerate(chosen, 2):
-        x = x[(*(ALL,) * axis, at_places(positions))]
-    return x
+@_spread_largest.vjp("x")
+def _(g, codes, windows):
+    return apply(_take_largest.op, (g, codes), {"windows": windows})
 
 
-@op
-def _add_at(x, index, *, sizes, out=None):
-    """Zeros to which x is added at the places ``index`` of each plane.  (N, C, *), (N, C, *) -> (N, C, *sizes)."""
-    result = np.zeros(x.shape[:2] + sizes, x.dtype)
-    add_at(result, 2, result.ndim, index, x)
-    return result
+@op(launches=True)
+def _take_largest(x, codes, *, windows, out=None):
+    """The elements where the largest ones were.  (N, C, *sizes), (N, C, *counts) -> (N, C, *counts)."""
+    return k.pooling.take(x, codes, windows.plan, out=out)
 
 
-@_add_at.vjp("x")
-def _(g, index):
-    return apply(_pick.op, (g, index), {})
+@_take_largest.vjp("x")
+def _(g, codes, windows):
+    return apply(_spread_largest.op, (g, codes), {"windows": windows})
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Its reverse.
 
 
 @op
@@ -91,6 +92,19 @@ def _pick(x, index, *, out=None):
 @_pick.vjp("x")
 def _(g, index, x_shape):
     return apply(_add_at.op, (g, index), {"sizes": x_shape[2:]})
+
+
+@op
+def _add_at(x, index, *, sizes, out=None):
+    """Zeros to which x is added at the places ``index`` of each plane.  (N, C, *), (N, C, *) -> (N, C, *sizes)."""
+    result = np.zeros(x.shape[:2] + sizes, x.dtype)
+    add_at(result, 2, result.ndim, index, x)
+    return result
+
+
+@_add_at.vjp("x")
+def _(g, index):
+    return apply(_pick.op, (g, index), {})
 
 
 def _in_all_planes(index, sizes):
@@ -125,21 +139,10 @@ def extreme_of(input, axes, windows, sign, return_indices):
 
 def _mean(input, axes, windows, count_include_pad, divisor_override=None):
     """The mean of each window, whose number of elements is counted as asked for."""
-    sums = window_sum(as_batch(input, axes), windows)
-    if divisor_override is None:
-        divisor_override = constant(_elements(windows, count_include_pad).astype(input._array.dtype))
-    return like_batch(sums / divisor_override, input, axes)
-
-
-@functools.lru_cache(maxsize=256)
-def _elements(windows: Windows, with_padding: bool) -> np.ndarray:
-    """How many elements of the axes, perhaps counting those of the padding, each window sees.  -> (*counts)."""
-    lengths = []
-    for size, kernel, stride, before, _, count in zip(*windows, strict=True):
-        starts = np.arange(count) * stride - before
-        around = before if with_padding else 0
-        lengths.append(np.minimum(starts + kernel, size + around) - np.maximum(starts, -around))
-    return functools.reduce(np.multiply, np.ix_(*lengths))
+    over = divisor_override
+    if over is None:
+        over = PADDED if count_include_pad else SEEN
+    return like_batch(window_sum(as_batch(input, axes), windows, over), input, axes)
 
 
 def avg_pool1d(input, kernel_size, stride: Any = None, padding: Any = 0, ceil_mode=False, count_include_pad=True):
@@ -192,7 +195,7 @@ def _unpool(axes):
         stride = kernel if stride is None else per_axis("stride", stride, axes)
         padding = per_axis("padding", padding, axes)
         each = zip(input._array.shape[-axes:], kernel, stride, padding, strict=True)
-        default = tuple((count - 1) * s + k - 2 * p for count, k, s, p in each)
+        default = tuple((count - 1) * s + size - 2 * p for count, size, s, p in each)
         sizes = _unpooled_sizes(default, stride, output_size)
         _check_places(indices, sizes)
         result = apply(_put_at.op, (as_batch(input, axes), as_batch(indices, axes)), {"sizes": sizes})
@@ -232,11 +235,10 @@ def _windows(name, input, axes, kernel_size, stride, padding, dilation, ceil_mod
     for what, values in (("kernel size", kernel), ("stride", stride), ("dilation", dilation)):
         if min(values) < 1:
             raise RuntimeError(f"{name}: {what} should be greater than zero, but got {list(values)}")
-    for p, k, d in zip(padding, kernel, dilation, strict=True):
-        if p < 0 or 2 * p > d * (k - 1) + 1:
+    for p, size in zip(padding, kernel, strict=True):
+        if p < 0 or 2 * p > size:
             raise RuntimeError(
-                "pad should be at most half of effective kernel size, and not negative, but got "
-                f"pad={p}, kernel_size={k} and dilation={d}"
+                f"pad should be at most half of kernel size, and not negative, but got pad={p} and kernel_size={size}"
             )
     sizes = input._array.shape[-axes:]
     each = zip(sizes, kernel, stride, padding, dilation, strict=True)

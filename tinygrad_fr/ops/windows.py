@@ -8,11 +8,12 @@ import itertools
 import math
 import operator
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .. import kernels as k
 from ..autograd.dispatch import apply, op
 
 Sizes = tuple[int, ...]
@@ -38,12 +39,13 @@ class Windows(NamedTuple):
         return tuple((count - 1) * stride + dilation * (kernel - 1) + 1 for count, stride, dilation, kernel in steps)
 
     @property
-    def places(self) -> list[np.ndarray]:
-        """For each axis which element each tap of each window sees.  -> (kernel, count), all inside the axis.
+    def plan(self) -> Any:
+        """What the kernels of pooling go by."""
+        return k.pooling.moving(*self)
 
-        A tap that would be outside sees what the nearest one inside sees: the largest element is the same.
-        """
-        return _places(self)
+    def elements(self, with_padding: bool) -> list[np.ndarray]:
+        """For each axis how many elements, perhaps counting those of the padding, each window sees.  -> (count,)."""
+        return [_elements(*each, with_padding) for each in zip(*self, strict=True)]
 
 
 class Chunk(NamedTuple):
@@ -137,17 +139,10 @@ def _overlap(windows: Windows, inside: bool) -> tuple[slice, ...]:
     return (ALL, ALL, *parts)
 
 
-@functools.lru_cache(maxsize=256)
-def _places(windows: Windows) -> list[np.ndarray]:
-    return [_places_on_axis(*each) for each in zip(*windows, strict=True)]
-
-
-def _places_on_axis(size, kernel, stride, before, dilation, count):
-    starts = np.arange(count) * stride - before
-    first = np.maximum(0, -(starts // dilation))
-    last = np.minimum(kernel - 1, (size - 1 - starts) // dilation)
-    taps = np.clip(np.arange(kernel)[:, None], first, np.maximum(first, last))
-    return np.minimum(starts + dilation * taps, size - 1)
+def _elements(size, kernel, stride, before, dilation, count, with_padding):
+    around = before if with_padding else 0
+    taps = np.arange(count)[:, None] * stride - before + np.arange(kernel) * dilation
+    return ((-around <= taps) & (taps < size + around)).sum(1)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -213,38 +208,49 @@ def _(g, windows):
     return apply(_unfold.op, (g,), {"windows": windows})
 
 
-@op
-def _window_sum(x, *, windows, out=None):
-    """The sum of what each window sees.  (N, C, *sizes) -> (N, C, *counts)."""
-    views = seen(x, windows)
-    result = np.zeros(x.shape[:2] + windows.counts, x.dtype)
-    for tap in np.ndindex(*windows.kernel):
-        result += views[(ALL, ALL, *tap)]
-    return result
+@op(launches=True)
+def _window_sum(x, *, windows, over=None, out=None):
+    """The sum of what each window sees, divided by what ``over`` says.  (N, C, *sizes) -> (N, C, *counts)."""
+    return k.pooling.window_sum(x, windows.plan, _divisors(windows, over, x.dtype), out=out)
 
 
 @_window_sum.vjp()
-def _(g, windows):
-    return apply(_window_spread.op, (g,), {"windows": windows})
+def _(g, windows, over):
+    return apply(_window_spread.op, (g,), {"windows": windows, "over": over})
 
 
-@op
-def _window_spread(x, *, windows, out=None):
-    """Each number added to all that its window sees.  (N, C, *counts) -> (N, C, *sizes)."""
-    samples, channels = x.shape[:2]
-    same = x.reshape((samples, channels) + (1,) * len(windows.kernel) + windows.counts)
-    values = np.broadcast_to(same, (samples, channels, *windows.kernel, *windows.counts))
-    return add_up([(EVERY, values)], samples, channels, windows, x.dtype)
+@_window_sum.backward
+def _(g, windows, over, out=None):
+    return k.pooling.window_spread(g, windows.plan, _divisors(windows, over, g.dtype), out=out)
+
+
+@op(launches=True)
+def _window_spread(x, *, windows, over=None, out=None):
+    """Each number, divided likewise, added to all that its window sees.  (N, C, *counts) -> (N, C, *sizes)."""
+    return k.pooling.window_spread(x, windows.plan, _divisors(windows, over, x.dtype), out=out)
 
 
 @_window_spread.vjp()
-def _(g, windows):
-    return apply(_window_sum.op, (g,), {"windows": windows})
+def _(g, windows, over):
+    return apply(_window_sum.op, (g,), {"windows": windows, "over": over})
 
 
-def window_sum(input, windows: Windows):
-    """The sum of what each window sees, zeros outside.  (N, C, *sizes) -> (N, C, *counts)."""
-    return apply(_window_sum.op, (input,), {"windows": windows})
+SEEN, PADDED = "seen", "padded"  # divisors: how many elements a window sees, without or with those of the padding
+
+
+@functools.lru_cache(maxsize=256)
+def _divisors(windows, over, dtype) -> np.ndarray | None:
+    """What the sums are divided by: a number, one of the above, or None for nothing.  -> (*counts)."""
+    if over is None:
+        return None
+    if over not in (SEEN, PADDED):
+        return np.full(windows.counts, over, dtype)
+    return functools.reduce(np.multiply, np.ix_(*windows.elements(over == PADDED))).astype(dtype)
+
+
+def window_sum(input, windows, over=None):
+    """The sum of what each window sees, zeros outside, over a divisor.  (N, C, *sizes) -> (N, C, *counts)."""
+    return apply(_window_sum.op, (input,), {"windows": windows, "over": over})
 
 
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
