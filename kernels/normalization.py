@@ -16,14 +16,17 @@ import numpy as np
 
 from . import vecmath
 from ._jit import inlined, kernel, merged
-from ._launch import launch
-from ._layout import FLOAT64, check_same, deliver, destination, number_bits, plain
+from ._launch import launch, not_in_a_program
+from ._layout import FLOAT32, FLOAT64, INT64, check_same, deliver, destination, number_bits, plain
 from ._scalar import float64
 from ._threads import pool_for, spread
 from .reduce import total
 
 # What normalises: the array's own mean and variance, its own mean square about 0, or a mean and a variance given.
 _OWN, _ABOUT_ZERO, _GIVEN = 0, 1, 2
+
+_NOTHING = {dtype: np.empty(0, dtype) for dtype in (FLOAT32, FLOAT64, INT64)}
+_BY_COUNT = number_bits(math.nan)  # as a momentum
 
 
 def normalize(x, weight=None, bias=None, mean=None, variance=None, *, sizes, eps, centred=True, out=None):
@@ -62,7 +65,7 @@ def normalize_backward(g, x, weight, statistics, *, sizes, centred=True, given=F
 
 def _vector(values, dtype):
     """Values as a flat array, which is empty where there are none."""
-    return np.empty(0, dtype) if values is None else plain(values).reshape(-1)
+    return _NOTHING[dtype] if values is None else plain(values).reshape(-1)
 
 
 def _mode(centred, given):
@@ -71,17 +74,30 @@ def _mode(centred, given):
     return _OWN if centred else _ABOUT_ZERO
 
 
-def move(running, statistics, momentum, *, count, eps, of_variance, out=None):
-    """(1 - momentum) running + momentum new, where new is the mean over outer of the statistics, (C,).
+def move(mean=None, variance=None, tracked=None, *, statistics, momentum, count, eps):
+    """Move a running mean and variance, (C,), by ``momentum`` towards those of a batch, and count it in ``tracked``, ().
 
-    Of the means, or ``of_variance``, which is then over the ``count`` of elements less 1. statistics: (2, outer * C);
-    momentum: a number or () float64. Where there were no elements, nothing moves.
+    Each of them may be None, and they are changed in place. Of statistics (2, outer * C) the mean over outer counts; the
+    variance is over the ``count`` of elements less 1; where there were no elements, nothing moves. With momentum None
+    it is 1 / tracked: then a running mean is that of all batches.
     """
-    result = destination(out, running.shape, running.dtype)
-    momentum = np.array(momentum, FLOAT64) if isinstance(momentum, float) else plain(momentum)
-    arguments = plain(running), statistics, momentum.reshape(-1), count, number_bits(eps), int(of_variance), result
-    launch(_move, *arguments)
-    return deliver(result, out)
+    if momentum is None and tracked is None:
+        raise TypeError("expected a number for momentum, got None")
+    targets = mean, variance, tracked
+    dtypes = FLOAT64, FLOAT64, INT64
+    flat = [_NOTHING[like] if each is None else _flat(each) for each, like in zip(targets, dtypes, strict=True)]
+    bits = _BY_COUNT if momentum is None else number_bits(float(momentum))
+    launch(_move, *flat, statistics, bits, count, number_bits(eps))
+    for result, target in zip(flat, targets, strict=True):
+        if target is not None and not target.flags.carray:
+            target[...] = result.reshape(target.shape)
+
+
+def _flat(values):
+    """Values in one row: where they lie, if they are plain."""
+    if not values.flags.carray:
+        not_in_a_program("running statistics are not plain: they are copied")
+    return values.reshape(-1)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -212,9 +228,10 @@ def _measure(x, start, step, batch, length, eps, mode, statistics, group):
                 squares += square
                 continue
             # Of the block, and of all so far: Chan, Golub, LeVeque, 1979.
-            distance = centre + moment / size - mean
-            squares += square - moment * moment / size + distance * distance * count * size / (count + size)
-            mean += distance * size / (count + size)
+            moment /= size
+            share, distance = size / (count + size), centre + moment - mean
+            squares += square - moment * moment * size + distance * distance * share * count
+            mean += distance * share
             count += size
     statistics[0, group] = mean
     statistics[1, group] = 1 / math.sqrt(squares / max(1, batch * length) + eps)
@@ -461,13 +478,21 @@ def _backward_strip(
 
 
 @kernel
-def _move(running, statistics, momentum, count, eps, of_variance, out):
-    eps, share, size = float64(eps), np.float64(momentum[0]), running.size
-    outer = statistics.shape[1] // max(1, size)
-    for i in range(size):
+def _move(mean, variance, tracked, statistics, momentum, count, eps):
+    eps, share, size = float64(eps), float64(momentum), max(1, max(mean.size, variance.size))
+    outer = statistics.shape[1] // size
+    for i in range(tracked.size):
+        tracked[i] += 1
+        share = 1 / tracked[i] if share != share else share
+    if count == 0:
+        return
+    for i in range(mean.size):
         new = 0.0
         for k in range(i, outer * size, size):
-            new += (1 / statistics[1, k]) ** 2 - eps if of_variance else statistics[0, k]
-        if of_variance:
-            new *= count / max(1, count - 1)
-        out[i] = running[i] if count == 0 else (1 - share) * running[i] + share * new / outer
+            new += statistics[0, k]
+        mean[i] = (1 - share) * mean[i] + share * (new / outer)
+    for i in range(variance.size):
+        new = 0.0
+        for k in range(i, outer * size, size):
+            new += (1 / statistics[1, k]) ** 2 - eps
+        variance[i] = (1 - share) * variance[i] + share * (new / outer * count / max(1, count - 1))

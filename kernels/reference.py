@@ -584,11 +584,14 @@ def normalize_backward(g, x, weight, statistics, *, sizes, centred=True, given=F
     return tuple(_give(each, target, x.dtype) for each, target in zip(results, out, strict=True))
 
 
-def move(running, statistics, momentum, *, count, eps, of_variance, out=None):
-    new = 1 / np.square(statistics[1]) - eps if of_variance else statistics[0]
-    new = new.reshape(-1, running.size).mean(0) * (count / max(1, count - 1) if of_variance else 1)
-    moved = running if count == 0 else (1 - momentum) * running + momentum * new
-    return _give(moved, out, running.dtype)
+def move(mean=None, variance=None, tracked=None, *, statistics, momentum, count, eps):
+    if tracked is not None:
+        tracked += 1
+    share = 1 / tracked.item() if momentum is None else momentum
+    new = statistics[0], (1 / np.square(statistics[1]) - eps) * (count / max(1, count - 1))
+    for running, each in zip((mean, variance), new, strict=True):
+        if running is not None and count:
+            running[...] = (1 - share) * running + share * each.reshape(-1, running.size).mean(0)
 
 
 # ---------------------------------------------------------------------------------------------------------------

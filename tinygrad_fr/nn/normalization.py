@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from ..autograd import Tensor, no_grad
+from ..autograd import Tensor
 from ..autograd.dtypes import int64
 from ..ops import normalization
 from ..ops.creation import ones, tensor, zeros
@@ -94,20 +94,13 @@ class _BatchNorm(_NormWithStatistics):
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_dims(input)
-        tracked = self.track_running_stats or not self.training
-        mean, variance = (self.running_mean, self.running_var) if tracked else (None, None)
-        by_batch, share = self.training or self.running_mean is None, self._share_of_this_batch()
-        return normalization.batch_norm(input, mean, variance, self.weight, self.bias, by_batch, share, self.eps)
-
-    @no_grad()
-    def _share_of_this_batch(self) -> Any:
-        """The momentum, after counting this batch in training."""
-        tracked = self.num_batches_tracked if self.training else None
-        if tracked is not None:
-            tracked.add_(1)
-        if self.momentum is not None:
-            return self.momentum
-        return 0.0 if tracked is None else 1.0 / tracked.double()
+        by_batch = self.training or self.running_mean is None
+        counts = self.training and self.track_running_stats
+        mean, variance = (self.running_mean, self.running_var) if counts or not self.training else (None, None)
+        return normalization.counted_batch_norm(
+            input, mean, variance, self.num_batches_tracked if counts else None, self.weight, self.bias,
+            by_batch, self.momentum, self.eps,
+        )  # fmt: skip
 
 
 class BatchNorm1d(_BatchNorm):

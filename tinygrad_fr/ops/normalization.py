@@ -10,8 +10,7 @@ import numpy as np
 from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, op
-from ..autograd.inplace import write
-from ..autograd.mode import no_grad
+from ..autograd.inplace import write_each
 from .windows import Windows, window_sum
 
 
@@ -42,10 +41,10 @@ def _(x, weight, bias, mean, variance, *, sizes, eps, centred):
 
 
 @op(launches=True)
-def _moved(running, statistics, momentum, *, count, eps, of_variance, out=None):
-    """The running mean or variance, (C,), moved by ``momentum`` towards the mean of those of ``count`` elements."""
-    options = {"count": count, "eps": eps, "of_variance": of_variance}
-    return k.normalization.move(running, statistics, momentum, **options, out=out)
+def _moved(running, statistics, *, names, momentum, count, eps):
+    """The running statistics of these names, each moved by ``momentum`` towards those of ``count`` elements."""
+    running = dict(zip(names, running, strict=True))
+    k.normalization.move(**running, statistics=statistics, momentum=momentum, count=count, eps=eps)
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
@@ -54,12 +53,18 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     Outside training by the running ones; in training those, if there are any, move by ``momentum`` towards the batch's
     (of which the variance is over the number of elements less 1).  Source: Ioffe and Szegedy, 2015.
     """
+    return counted_batch_norm(input, running_mean, running_var, None, weight, bias, training, momentum, eps)
+
+
+def counted_batch_norm(input, running_mean, running_var, tracked, weight, bias, training, momentum, eps):
+    """`batch_norm` that counts the batches of training in ``tracked``, () int64, of which momentum None means 1 / it."""
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     samples, channels, *rest = input._array.shape
     sizes = 1, samples, channels, 1, math.prod(rest)
     if training:
         _check_several(input, samples * sizes[4])
-        return _normalized_and_moved(input, running_mean, running_var, weight, bias, momentum, sizes, eps)
+        running = {"mean": running_mean, "variance": running_var, "tracked": tracked}
+        return _normalized_and_moved(input, running, weight, bias, momentum, sizes, eps)
     if running_mean is None or running_var is None:
         missing = "running_mean" if running_mean is None else "running_var"
         raise RuntimeError(f"{missing} must be defined in evaluation mode")
@@ -94,7 +99,8 @@ def instance_norm(
             "element is 0"
         )
     sizes = samples, 1, channels, 1, math.prod(rest)
-    return _normalized_and_moved(input, running_mean, running_var, weight, bias, momentum, sizes, eps)
+    running = {"mean": running_mean, "variance": running_var}
+    return _normalized_and_moved(input, running, weight, bias, momentum, sizes, eps)
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -158,18 +164,15 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 # --- parts -------------------------------------------------------------------------------------------------------
 
 
-def _normalized_and_moved(input, running_mean, running_var, weight, bias, momentum, sizes, eps):
-    """The input normalised by its own mean and variance, towards which the running ones, if there are any, move."""
+def _normalized_and_moved(input, running, weight, bias, momentum, sizes, eps):
+    """The input normalised by its own mean and variance, towards which the running ones move that are not None."""
     statistics: list = []
-    result = apply(
-        _normalized.op, (input, weight, bias, None, None), {"sizes": sizes, "eps": eps, "centred": True}, statistics
-    )
-    count = sizes[1] * sizes[3] * sizes[4]
-    with no_grad():
-        for running, of_variance in ((running_mean, False), (running_var, True)):
-            if running is not None:
-                params = {"count": count, "eps": eps, "of_variance": of_variance}
-                write(_moved.op, running, (*statistics, momentum), params)
+    params = {"sizes": sizes, "eps": eps, "centred": True}
+    result = apply(_normalized.op, (input, weight, bias, None, None), params, statistics)
+    names = tuple([name for name, values in running.items() if values is not None])
+    if names:
+        params = {"names": names, "momentum": momentum, "count": sizes[1] * sizes[3] * sizes[4], "eps": eps}
+        write_each(_moved.op, ([running[name] for name in names],), *statistics, params)
     return result
 
 
@@ -183,19 +186,22 @@ def _check_channels(input, **vectors):
     _check_types(input, **vectors)
     channels = input._array.shape[1]
     for name, values in vectors.items():
-        if name.startswith("running") and values is not None and values._requires_grad:
-            raise RuntimeError(f"normalisation is not differentiable with respect to {name}: detach() it")
-        if values is not None and values._array.shape != (channels,):
+        if values is None:
+            continue
+        if values._array.shape != (channels,):
             raise RuntimeError(
                 f"{name} should contain {channels} elements not {values.numel()} (shape {list(values.shape)})"
             )
+        if values._requires_grad and name in ("running_mean", "running_var"):
+            raise RuntimeError(f"normalisation is not differentiable with respect to {name}; detach() it first")
 
 
 def _check_types(input, **others):
-    if not input.is_floating_point():
+    dtype = input._array.dtype
+    if dtype.kind != "f":
         raise NotImplementedError(f"normalisation of {input.dtype.name} is not supported; convert it with .float()")
     for name, each in others.items():
-        if each is not None and each.dtype != input.dtype:
+        if each is not None and each._array.dtype != dtype:
             raise RuntimeError(
                 f"mixed dtype: all inputs must share same datatype, got input {input.dtype.name} and {name} "
                 f"{each.dtype.name}"
