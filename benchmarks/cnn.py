@@ -38,7 +38,7 @@ CNN = Shape((Layer(conv.CNN[0], False), Layer(conv.CNN[1], True)), (9216, 128, 1
 SMALL = Shape((Layer(Convolution((2, 1, 6, 6), 3, 3, of_images=True), True),), (12, 4, 2))
 NETS = {"LeNet-5, batch 64": LENET, "32-64 of 3x3, 9216-128-10, batch 64": CNN}
 
-figures = training.losses
+PACE, figures = training.PACE, training.losses
 more_rows, show = memory.more_rows, memory.show
 
 

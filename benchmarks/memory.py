@@ -24,7 +24,7 @@ from .results import Cells, Row, across, lay_out, ratio_text
 
 STEPS = 20  # compiled steps run, then record, then replay
 MORE_STEPS = 200
-LIBRARIES = (OURS, COMPILED, "torch", "jax")  # whose memory `more_rows` measures
+LIBRARIES = (OURS, COMPILED, "torch")  # whose memory `more_rows` measures
 ADDED, GROWN, ABOVE = "peak_bytes", "grown_bytes", "step_peak_bytes"  # in the rows
 HEADINGS = {
     ADDED: "Memory that training adds, its batch included:",

@@ -38,7 +38,7 @@ class Shape(NamedTuple):
 SIZES: dict[str, int] = {}  # other than the usual ones
 SMALL = Shape("LSTM", 5, 3, 2, 2)
 
-figures = training.losses
+PACE, figures = training.PACE, training.losses
 more_rows, show = memory.more_rows, memory.show
 
 
