@@ -52,6 +52,11 @@ def nets() -> dict[str, Shape]:
     return NETS
 
 
+def small(shape: Shape) -> Shape:
+    """A tiny net of the same kind."""
+    return SMALL
+
+
 def step(library: str, shape: Shape) -> Step:
     """A training step on a random batch, which is the same for every library."""
     generator = np.random.default_rng(0)

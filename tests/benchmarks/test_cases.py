@@ -18,6 +18,7 @@ from benchmarks import (
     conv,
     data,
     epoch,
+    harness,
     libraries,
     matmul,
     memory,
@@ -27,6 +28,7 @@ from benchmarks import (
     rnn,
     scaling,
     softmax_ce,
+    training,
 )
 from benchmarks import startup as startup_benchmark
 from benchmarks.conv import Convolution
@@ -67,7 +69,7 @@ def small(monkeypatch):
     monkeypatch.setattr(conv, "CONVOLUTIONS", SMALL_CONVOLUTIONS)
     monkeypatch.setattr(cnn, "NETS", {"small": cnn.SMALL, "deeper": DEEPER})
     monkeypatch.setattr(cnn, "LR", 0.01)
-    monkeypatch.setattr(rnn, "SIZES", {"letters": 7, "hidden": 5, "steps": 4, "batch": 3})
+    monkeypatch.setattr(rnn, "NETS", {cell: rnn.Shape(cell, 7, 5, 4, 3) for cell in rnn.GATES})
     monkeypatch.setattr(rnn, "LR", 0.01)
     monkeypatch.setattr(scaling, "SWEEPS", {"batch": (1, 5), "width": (4, 6), "depth": (1, 3)})
     monkeypatch.setattr(scaling, "WITH_MEMORY", ("width 6",))
@@ -299,6 +301,15 @@ def test_deep_nets_have_the_same_losses_everywhere(library):
             assert float(values(other())[0]) == pytest.approx(float(values(ours())[0]), rel=1e-3)
 
 
+def test_a_step_that_cannot_be_compiled_says_why():
+    def fail(*_):
+        raise RuntimeError("no compiler found\nand much more")
+
+    with pytest.raises(harness.Unavailable, match=r"^no compiler found$"):
+        training._or_unavailable(fail)(1, 2)
+    assert training._or_unavailable(max)(1, 2) == 2
+
+
 # --- memory ------------------------------------------------------------------------------------------------------
 
 
@@ -316,19 +327,22 @@ def test_memory_that_cannot_be_measured_is_an_error(capfd):
 class Leak:
     """A benchmark whose steps keep a little memory, and take much for a moment."""
 
-    SMALL, KEPT, TAKEN = None, 1_000_000, 50_000_000
+    KEPT, TAKEN = 1_000_000, 50_000_000
 
     def nets(self):
-        return {"net": self}
+        return {"net": (self.KEPT, self.TAKEN)}
+
+    def small(self, net):
+        return 1, 1
 
     def step(self, library, net):
         kept = []
 
         def run():
-            kept.append(np.ones(self.KEPT, np.uint8))
-            np.ones(self.TAKEN, np.uint8)
+            kept.append(np.ones(net[0], np.uint8))
+            np.ones(net[1], np.uint8)
 
-        return run if net else lambda: None
+        return run
 
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="this system does not forget a peak")
