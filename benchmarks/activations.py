@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from .harness import Pace
+
 TITLE = "Functions of each element, forward, float32"
 LIBRARIES = ("tinygrad_fr", "numpy", "torch", "jax")
 THREADS = (1, 2)
+PACE = Pace(timing=0.003, case=0.012, least=3, warm_up=0.02)  # there are many
 FUNCTIONS = (
     *("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "softplus"),
     *("exp", "expm1", "log", "log1p", "erf"),

@@ -38,7 +38,7 @@ CNN = Shape((Layer(conv.CNN[0], False), Layer(conv.CNN[1], True)), (9216, 128, 1
 SMALL = Shape((Layer(Convolution((2, 1, 6, 6), 3, 3, of_images=True), True),), (12, 4, 2))
 NETS = {"LeNet-5, batch 64": LENET, "32-64 of 3x3, 9216-128-10, batch 64": CNN}
 
-figures = training.losses
+PACE, figures = training.PACE, training.losses
 more_rows, show = memory.more_rows, memory.show
 
 
@@ -50,6 +50,11 @@ def cases(library: str) -> dict[str, Step]:
 def nets() -> dict[str, Shape]:
     """The net of each case."""
     return NETS
+
+
+def small(shape: Shape) -> Shape:
+    """A tiny net of the same kind."""
+    return SMALL
 
 
 def step(library: str, shape: Shape) -> Step:

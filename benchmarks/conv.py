@@ -189,6 +189,7 @@ def _jax(convolution: Convolution, with_gradients: bool) -> Run:
 
 
 def jax_convolution(convolution: Convolution, x: Any, weight: Any, bias: Any) -> Any:
+    """What PyTorch's function of the same kind gives, with weights in its layout."""
     from jax import lax
 
     axes = convolution.axes
@@ -217,9 +218,8 @@ def forward(convolution: Convolution, more_floats: int = 0) -> Any:
 
 def backward(convolution: Convolution, more_floats: int = 0) -> list[Any]:
     """The kernel for the weight and the bias, and unless it is of images that for the input."""
-    return (
-        [forward(convolution)] if convolution.of_images else [forward(convolution), forward(convolution, more_floats)]
-    )
+    for_weight = forward(convolution)
+    return [for_weight] if convolution.of_images else [for_weight, forward(convolution, more_floats)]
 
 
 # --- what is shown -----------------------------------------------------------------------------------------------
@@ -230,9 +230,8 @@ def more_rows(rows: list[Row], measured: Results) -> list[Row]:
     from . import floor
 
     flops = {case: sum(kernel.flops for kernel in kernels) for case, kernels in floors().items()}
-    peak = max(
-        (floor.measured_machine(measured, count).flops for label, count in measured if label == FLOOR), default=0
-    )
+    machines = [floor.measured_machine(measured, count) for label, count in measured if label == FLOOR]
+    peak = max((each.flops for each in machines), default=0)
     for row in rows:
         row[RATE] = flops[row["case"]] / row["median_s"]
         if peak:
@@ -242,12 +241,10 @@ def more_rows(rows: list[Row], measured: Results) -> list[Row]:
 
 def show(rows: list[Row], markdown: bool) -> str:
     """The times, how far they are from the floor, and the rates."""
-    found = [results.show(rows, markdown)]
     ran = [row for row in rows if row["library"] != FLOOR]
-    heading = "GFLOP/s" + ", and the share of the FMA peak" * (SHARE in ran[0])
-    return "\n\n".join(
-        [*found, f"{heading}:", results.lay_out(results.across(ran, list(map(_rate_text, ran))), markdown)]
-    )
+    rates = results.across(ran, list(map(_rate_text, ran)))
+    heading = "GFLOP/s" + ", and the share of the FMA peak" * (SHARE in ran[0]) + ":"
+    return "\n\n".join([results.show(rows, markdown), heading, results.lay_out(rates, markdown)])
 
 
 def _rate_text(row: Row) -> str:

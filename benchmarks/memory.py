@@ -24,7 +24,7 @@ from .results import Cells, Row, across, lay_out, ratio_text
 
 STEPS = 20  # compiled steps run, then record, then replay
 MORE_STEPS = 200
-LIBRARIES = (OURS, COMPILED, "torch", "jax")  # whose memory `more_rows` measures
+LIBRARIES = (OURS, COMPILED, "torch")  # whose memory is measured
 ADDED, GROWN, ABOVE = "peak_bytes", "grown_bytes", "step_peak_bytes"  # in the rows
 HEADINGS = {
     ADDED: "Memory that training adds, its batch included:",
@@ -39,7 +39,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def more_rows(rows: list[Row], measured: Results) -> list[Row]:
-    """No rows more, but the memory in those of most libraries, many more steps included."""
+    """No rows more, but the memory in those of `LIBRARIES`, many more steps included."""
     measure([row for row in rows if row["library"] in LIBRARIES], MORE_STEPS)
     return []
 
@@ -89,10 +89,11 @@ def mebibytes(size: int) -> str:
 
 def grow(benchmark: Any, library: str, case: str, more_steps: int) -> dict[str, int]:
     """Train a net of the benchmark in this process; gives the figures, in bytes."""
-    repeat(benchmark.step(library, benchmark.SMALL), STEPS)
+    net = benchmark.nets()[case]
+    repeat(benchmark.step(library, benchmark.small(net)), STEPS)
     before = resident()
     forget_peak()
-    step = benchmark.step(library, benchmark.nets()[case])
+    step = benchmark.step(library, net)
     repeat(step, STEPS)
     figures = {ADDED: max(0, peak() - before)}
     if more_steps:

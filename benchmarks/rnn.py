@@ -35,10 +35,9 @@ class Shape(NamedTuple):
         return [(self.letters, self.hidden), *recurrent, (self.letters, self.hidden), (self.letters,)]
 
 
-SIZES: dict[str, int] = {}  # other than the usual ones
-SMALL = Shape("LSTM", 5, 3, 2, 2)
+NETS = {cell: Shape(cell) for cell in GATES}
 
-figures = training.losses
+PACE, figures = training.PACE, training.losses
 more_rows, show = memory.more_rows, memory.show
 
 
@@ -49,7 +48,12 @@ def cases(library: str) -> dict[str, Step]:
 
 def nets() -> dict[str, Shape]:
     """The net of each case."""
-    return {cell: Shape(cell, **SIZES) for cell in GATES}
+    return NETS
+
+
+def small(shape: Shape) -> Shape:
+    """A tiny net of the same kind."""
+    return Shape(shape.cell, letters=5, hidden=3, steps=2, batch=2)
 
 
 def step(library: str, shape: Shape) -> Step:

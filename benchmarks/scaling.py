@@ -15,15 +15,14 @@ from .training import Step
 TITLE = "A training step against batch, width and depth, float32"
 LIBRARIES = ("tinygrad_fr", "tinygrad_fr compiled", "torch", "torch fused", "jax", "floor")
 THREADS = (1, 2)
-PACE = Pace(timing=0.01, case=0.06, warm_up=0.05)
+PACE = Pace(timing=0.006, case=0.03, least=3, warm_up=0.03)
 BATCH, WIDTH, DEPTH = 64, 128, 1
 SWEEPS = {
-    "batch": (1, 4, 16, 64, 256, 1024, 4096),
-    "width": (32, 64, 128, 256, 512, 1024, 2048),
-    "depth": (1, 2, 4, 8, 16),
+    "batch": (1, 8, 64, 512, 4096),
+    "width": (32, 128, 512, 2048),
+    "depth": (1, 4, 16),
 }
-WITH_MEMORY = ("batch 64", "batch 4096", "width 2048", "depth 16")
-SMALL = (2, (3, 4, 2))
+WITH_MEMORY = ("batch 64", "batch 4096", "width 2048")
 
 Net = tuple[int, tuple[int, ...]]  # batch, widths
 
@@ -41,6 +40,11 @@ def nets() -> dict[str, Net]:
     return found
 
 
+def small(net: Net) -> Net:
+    """A tiny net of the same kind."""
+    return 2, (3, 4, 2)
+
+
 def cases(library: str) -> dict[str, Step]:
     """A step of each net."""
     return {case: step(library, net) for case, net in nets().items()}
@@ -54,12 +58,13 @@ def floors() -> Any:
 
 
 def step(library: str, net: Net) -> Step:
+    """A training step, as in `mlp`."""
     return mlp.step(library, *net)
 
 
 def more_rows(rows: list[Row], measured: Results) -> list[Row]:
     """No rows more, but the memory in some of them."""
-    memory.measure([row for row in rows if row["case"] in WITH_MEMORY and row["library"] != FLOOR])
+    memory.measure([row for row in rows if row["case"] in WITH_MEMORY and row["library"] in memory.LIBRARIES])
     return []
 
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import by_hand
-from .harness import Unavailable
+from .harness import Pace, Unavailable
 
+PACE = Pace(case=0.12, least=3, warm_up=0.1)
 CHECKED = 5  # steps whose losses must agree
 
 Step = Callable[..., Any]  # gives the loss before it

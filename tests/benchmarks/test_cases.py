@@ -14,22 +14,43 @@ from benchmarks import (
     NAMES,
     activations,
     by_hand,
+    cnn,
+    conv,
     data,
     epoch,
+    harness,
     libraries,
     matmul,
     memory,
     mlp,
     optim,
     overhead,
+    rnn,
     scaling,
     softmax_ce,
+    training,
 )
 from benchmarks import startup as startup_benchmark
+from benchmarks.conv import Convolution
 from benchmarks.libraries import COMPILED, FLOOR, OURS
 from tinygrad_fr.kernels import reference
 
 MODULES = {name: importlib.import_module(f"benchmarks.{name}") for name in NAMES}
+
+
+SMALL_CONVOLUTIONS = (
+    Convolution((2, 1, 6, 5), 3, 3, of_images=True),
+    Convolution((2, 4, 6, 5), 4, 3, stride=2, padding=1, groups=4),
+    Convolution((2, 3, 7), 4, 5, padding=2),
+    Convolution((2, 3, 4, 3), 2, 4, stride=2, padding=1, transposed=True),
+)
+DEEPER = cnn.Shape(
+    (
+        cnn.Layer(Convolution((3, 1, 8, 8), 2, 3, of_images=True), pooled=False),
+        cnn.Layer(Convolution((3, 2, 6, 6), 3, 3, padding=1), pooled=True),
+    ),
+    (27, 5, 4),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +66,11 @@ def small(monkeypatch):
     monkeypatch.setattr(optim, "LR", 0.01)
     monkeypatch.setattr(mlp, "NETS", ((16, 8), (12, 1)))
     monkeypatch.setattr(mlp, "LR", 0.01)
+    monkeypatch.setattr(conv, "CONVOLUTIONS", SMALL_CONVOLUTIONS)
+    monkeypatch.setattr(cnn, "NETS", {"small": cnn.SMALL, "deeper": DEEPER})
+    monkeypatch.setattr(cnn, "LR", 0.01)
+    monkeypatch.setattr(rnn, "NETS", {cell: rnn.Shape(cell, 7, 5, 4, 3) for cell in rnn.GATES})
+    monkeypatch.setattr(rnn, "LR", 0.01)
     monkeypatch.setattr(scaling, "SWEEPS", {"batch": (1, 5), "width": (4, 6), "depth": (1, 3)})
     monkeypatch.setattr(scaling, "WITH_MEMORY", ("width 6",))
     monkeypatch.setattr(epoch, "HIDDEN", 16)
@@ -86,8 +112,12 @@ def assert_all_agree(module, expected, calls=1, without=(), rtol=1e-4, atol=1e-5
 
 
 def of_numpy(module, calls=1):
+    return results_of("numpy", module, calls)
+
+
+def results_of(library, module, calls=1):
     expected = {}
-    for case, run in module.cases("numpy").items():
+    for case, run in module.cases(library).items():
         for _ in range(calls):
             result = run()
         expected[case] = [each.copy() for each in values(result)]
@@ -180,6 +210,38 @@ def test_the_net_has_the_same_losses_everywhere():
     assert_all_agree(mlp, of_numpy(mlp, calls=4), calls=4, without=("scikit-learn",), rtol=1e-3)
 
 
+def test_convolutions_have_one_result_and_the_same_gradients():
+    expected = results_of(OURS, conv)
+    assert [case.partition("; ")[0] for case in expected][::2] == [
+        *("2x1x6x5 -> 3, 3x3", "2x4x6x5 -> 4, 3x3, stride 2, padding 1, depthwise"),
+        *("2x3x7 -> 4, 5, padding 2", "2x3x4x3 -> 2, 4x4, stride 2, padding 1, transposed"),
+    ]
+    shapes = [[each.shape for each in results] for results in expected.values()]
+    assert shapes[:4] == [
+        [(2, 3, 4, 3)],
+        [(2, 3, 4, 3), (3, 1, 3, 3), (3,)],
+        [(2, 4, 3, 3)],
+        [(2, 4, 3, 3), (4, 1, 3, 3), (4,), (2, 4, 6, 5)],
+    ]
+    assert_all_agree(conv, expected)
+
+
+@pytest.mark.parametrize("each", SMALL_CONVOLUTIONS)
+def test_a_convolution_knows_its_shapes(each):
+    shapes = [array.shape for array in conv.arrays(each)]
+    assert shapes == list(each.shapes)
+    result, *_ = conv._torch_like(OURS)(each, False)()
+    assert result.shape == each.output_shape
+
+
+@pytest.mark.parametrize("module", [cnn, rnn])
+def test_nets_have_the_same_losses_everywhere(module):
+    expected = results_of(OURS, module, calls=4)
+    assert_all_agree(module, expected, calls=4, rtol=1e-3)
+    first, *_, last = module.figures(module.cases(OURS))[next(iter(expected))]
+    assert last < first
+
+
 @pytest.mark.parametrize("library", installed(mlp))
 def test_a_training_step_lowers_the_loss(library):
     for run in mlp.cases(library).values():
@@ -239,20 +301,56 @@ def test_deep_nets_have_the_same_losses_everywhere(library):
             assert float(values(other())[0]) == pytest.approx(float(values(ours())[0]), rel=1e-3)
 
 
+def test_a_step_that_cannot_be_compiled_says_why():
+    def fail(*_):
+        raise RuntimeError("no compiler found\nand much more")
+
+    with pytest.raises(harness.Unavailable, match=r"^no compiler found$"):
+        training._or_unavailable(fail)(1, 2)
+    assert training._or_unavailable(max)(1, 2) == 2
+
+
 # --- memory ------------------------------------------------------------------------------------------------------
 
 
 def test_memory_grows_with_the_net():
-    small, large = (memory.growth(OURS, 8, (100, width, 10)) for width in (10, 30_000))
-    parameters = 4 * 30_000 * 111
-    assert small < 20e6
-    assert large > 3 * parameters  # with their gradients and two averages they are four; some memory is used again
+    small, large = (memory.growth("scaling", OURS, f"width {width}")[memory.ADDED] for width in (32, 2048))
+    assert large - small > 3 * 4 * 2048 * 795  # parameters, with their gradients and two averages, are four times that
 
 
 def test_memory_that_cannot_be_measured_is_an_error(capfd):
     with pytest.raises(RuntimeError, match="memory of tinygrad_fr"):
-        memory.growth(OURS, -1, (3, 4, 2))
-    assert "Error" in capfd.readouterr().err
+        memory.growth("scaling", OURS, "no such net")
+    assert "KeyError" in capfd.readouterr().err
+
+
+class Leak:
+    """A benchmark whose steps keep a little memory, and take much for a moment."""
+
+    KEPT, TAKEN = 1_000_000, 50_000_000
+
+    def nets(self):
+        return {"net": (self.KEPT, self.TAKEN)}
+
+    def small(self, net):
+        return 1, 1
+
+    def step(self, library, net):
+        kept = []
+
+        def run():
+            kept.append(np.ones(net[0], np.uint8))
+            np.ones(net[1], np.uint8)
+
+        return run
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="this system does not forget a peak")
+def test_what_steps_keep_and_what_they_take_are_told_apart():
+    figures = memory.grow(Leak(), OURS, "net", more_steps=40)
+    assert figures[memory.ADDED] > memory.STEPS * Leak.KEPT + 0.9 * Leak.TAKEN
+    assert figures[memory.GROWN] == pytest.approx(40 * Leak.KEPT, rel=0.3)
+    assert figures[memory.ABOVE] == pytest.approx(40 * Leak.KEPT + Leak.TAKEN, rel=0.3)
 
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="this system does not forget a peak")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import NAMES, command_line, data, floor, harness, libraries, machine, memory, scaling
+from benchmarks import NAMES, command_line, conv, data, floor, harness, libraries, machine, memory
 from benchmarks.libraries import FLOOR, Library
 
 from .test_harness import KEYS, MEASURED, ROOT
@@ -62,14 +62,15 @@ def test_every_name_is_measured_shown_drawn_and_written(
     monkeypatch.setattr(harness, "measure", measure)
     monkeypatch.setenv("TINYGRAD_FR_DATA", str(tmp_path))
     monkeypatch.setattr(data, "COUNT", 200)
-    monkeypatch.setattr(memory, "growth", lambda library, batch, widths: len(library) * 1_000_000)
+    monkeypatch.setattr(memory, "growth", lambda benchmark, library, *_: dict.fromkeys(memory.HEADINGS, len(library)))
     file, figure = tmp_path / "results.json", tmp_path / "figure.png"
     assert command_line.main([name, "--rounds", "2", "--json", str(file), "--plot", str(figure), *markdown]) == 0
     assert asked[0][0] == name
     assert asked[0][3] == 2
     rows = json.loads(file.read_text(encoding="utf-8"))
     assert rows
-    assert all([key for key in row if key != scaling.MEMORY] == KEYS for row in rows)
+    more = {*memory.HEADINGS, conv.RATE, conv.SHARE}
+    assert all([key for key in row if key not in more] == KEYS for row in rows)
     assert figure.stat().st_size > 0
     assert ("|---|" in capsys.readouterr().out) == bool(markdown)
 

@@ -119,8 +119,8 @@ def answers(monkeypatch, prepare):
 def test_serve_answers_each_line_and_keeps_what_libraries_print_out_of_it(monkeypatch):
     cases = {"one": lambda: print("noise"), "two": lambda: None}
     no_time = harness.Pace(timing=0, case=0, warm_up=0)
-    ready, *turns = answers(monkeypatch, lambda: harness.timer(cases, no_time))
-    assert ready == "ready"
+    figures, *turns = answers(monkeypatch, lambda: ({"one": [1.0]}, harness.timer(cases, no_time)))
+    assert figures == {"figures": {"one": [1.0]}}
     assert [set(turn) for turn in turns] == [{"one", "two"}] * 2
 
 
@@ -185,14 +185,14 @@ class FakeServer:
 
     log: list[str] = []  # noqa: RUF012
     times = iter(())
-    reasons: dict[str, str] = {}  # noqa: RUF012
+    answers: dict[str, dict] = {}  # noqa: RUF012
 
     def __init__(self, name, label, threads):
         self.described = f"{label} {threads}"
 
     def wait_until_ready(self):
         self.log.append(f"ready {self.described}")
-        return self.reasons.get(self.described, "")
+        return self.answers.get(self.described, {"figures": {}})
 
     def turn(self):
         self.log.append(self.described)
@@ -204,7 +204,7 @@ class FakeServer:
 
 @pytest.fixture
 def fake(monkeypatch):
-    FakeServer.log, FakeServer.reasons = [], {}
+    FakeServer.log, FakeServer.answers = [], {}
     monkeypatch.setattr(harness, "Server", FakeServer)
     monkeypatch.setattr(harness, "PAUSE_S", 0)
     return FakeServer
@@ -220,11 +220,23 @@ def test_libraries_take_turns_and_the_median_counts(fake):
 
 def test_what_is_unavailable_is_left_out_and_said(fake, capsys):
     fake.times = iter([1.0, 2.0])
-    fake.reasons = {"b 1": "no compiler"}
+    fake.answers = {"b 1": {"unavailable": "no compiler"}}
     medians, _ = harness.measure("made up", ["a", "b"], (1, 2), 1)
     assert list(medians) == [("a", 1), ("a", 2)]
     assert "ready b 2" not in fake.log
     assert "left out: b: no compiler" in capsys.readouterr().err
+
+
+def test_what_libraries_compute_must_agree_before_anything_is_timed(fake):
+    fake.times = iter([1.0, 2.0])
+    ours = {"case": [2.0, 1.0], "case of ours alone": [3.0]}
+    fake.answers = {"a 1": {"figures": ours}, "b 1": {"figures": {"case": [2.0, 1.000001]}}}
+    assert len(harness.measure("made up", ["a", "b"], (1,), 1)[0]) == 2
+    fake.log.clear()
+    fake.answers["b 1"] = {"figures": {"case": [2.0, 1.001]}}
+    with pytest.raises(RuntimeError, match=r"case: expected .*\[2.0, 1.0\], but b 1 computes \[2.0, 1.001\]"):
+        harness.measure("made up", ["a", "b"], (1,), 1)
+    assert fake.log == ["ready a 1", "ready b 1", "stop b 1", "stop a 1"]
 
 
 def test_slow_benchmarks_take_fewer_rounds_unless_asked_for(fake, monkeypatch):

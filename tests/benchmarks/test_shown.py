@@ -1,9 +1,10 @@
-"""What `matmul` and `scaling` show and draw of results that are made up."""
+"""What benchmarks show and draw in ways of their own, of results that are made up."""
 
 import pytest
 
-from benchmarks import matmul, plot, results, scaling
+from benchmarks import cnn, conv, floor, matmul, memory, plot, results, rnn, scaling
 from benchmarks.libraries import FLOOR, OURS
+from benchmarks.machine import Machine
 
 
 @pytest.fixture
@@ -81,16 +82,52 @@ def sweeps():
     return results.rows("scaling", measured)
 
 
-def test_memory_is_measured_where_it_is_shown(sweeps, monkeypatch):
-    from benchmarks import memory
+@pytest.fixture
+def made_up_memory(monkeypatch):
+    """Ours takes 3 MiB, others 6; with more steps all grow by half a MiB, and their peaks are 1 MiB above."""
 
-    monkeypatch.setattr(memory, "growth", lambda library, batch, widths: 10**6 * (3 if library == OURS else 6))
+    def growth(benchmark, library, case, more_steps=0):
+        figures = {memory.ADDED: (3 if library == OURS else 6) << 20}
+        return figures | ({memory.GROWN: 1 << 19, memory.ABOVE: 1 << 20} if more_steps else {})
+
+    monkeypatch.setattr(memory, "growth", growth)
+
+
+def test_memory_is_measured_where_it_is_shown(sweeps, made_up_memory):
     assert scaling.more_rows(sweeps, {}) == []
-    assert {row["case"] for row in sweeps if scaling.MEMORY in row} == set(scaling.WITH_MEMORY)
+    assert {row["case"] for row in sweeps if memory.ADDED in row} == set(scaling.WITH_MEMORY)
     *_, heading, table = scaling.show(sweeps, markdown=False).split("\n\n")
     assert heading == "Memory that training adds, its batch included:"
     assert table.splitlines()[0].split() == [OURS, "torch"]
-    assert table.splitlines()[1].split() == ["batch", "64", "3", "MB", "6", "MB", "(2.0x)"]
+    assert table.splitlines()[1].split() == ["batch", "64", "3.0", "MiB", "6.0", "MiB", "(2.0x)"]
+
+
+@pytest.mark.parametrize("benchmark", [cnn, rnn])
+def test_nets_say_how_much_they_grow(benchmark, made_up_memory):
+    case = next(iter(benchmark.nets()))
+    measured = {(label, 1): {case: 1e-3} for label in (OURS, "torch", "torch fused", FLOOR)}
+    rows = results.rows("nets", measured)
+    assert benchmark.more_rows(rows, measured) == []
+    *_, before, added, grows, grown, peak, above = benchmark.show(rows, markdown=True).split("\n\n")
+    assert [before, grows, peak] == list(memory.HEADINGS.values())
+    assert added.splitlines() == [f"|  | {OURS} | torch |", "|---|---:|---:|", f"| {case} | 3.0 MiB | 6.0 MiB (2.0x) |"]
+    assert grown.splitlines()[-1] == f"| {case} | 0.5 MiB | 0.5 MiB |"
+    assert above.splitlines()[-1] == f"| {case} | 1.0 MiB | 1.0 MiB |"
+
+
+@pytest.mark.parametrize("with_floor", [True, False])
+def test_convolutions_have_rates(monkeypatch, with_floor):
+    monkeypatch.setattr(conv, "CONVOLUTIONS", (conv.Convolution((1, 1, 1), 1, 1),))
+    flops = {case: sum(kernel.flops for kernel in kernels) for case, kernels in conv.floors().items()}
+    assert list(flops.values()) == [2, 6]
+    measured = {(OURS, 1): {case: each / 5e10 for case, each in flops.items()}}
+    if with_floor:
+        measured |= {(FLOOR, count): floor.turn(conv.floors(), Machine(count * 1e11, {1: 1e30})) for count in (1, 2)}
+    rows = results.rows("conv", measured)
+    assert conv.more_rows(rows, measured) == []
+    *_, heading, table = conv.show(rows, markdown=True).split("\n\n")
+    assert heading == ("GFLOP/s, and the share of the FMA peak:" if with_floor else "GFLOP/s:")
+    assert [line.split(" | ")[1] for line in table.splitlines()[2:]] == 2 * ["50.0 (25%) |" if with_floor else "50.0 |"]
 
 
 def drawn(monkeypatch, benchmark, rows, tmp_path):
@@ -101,16 +138,16 @@ def drawn(monkeypatch, benchmark, rows, tmp_path):
     return figures[0]
 
 
-def test_scaling_is_drawn_as_lines_and_bars(monkeypatch, sweeps, tmp_path):
-    test_memory_is_measured_where_it_is_shown(sweeps, monkeypatch)
+def test_scaling_is_drawn_as_lines_and_bars(monkeypatch, sweeps, made_up_memory, tmp_path):
+    scaling.more_rows(sweeps, {})
     figure = drawn(monkeypatch, scaling, sweeps, tmp_path)
-    *panels, memory = figure.axes
+    *panels, of_memory = figure.axes
     assert [axes.get_xlabel() for axes in panels] == ["batch size", "hidden units a layer", "hidden layers"]
     for axes, values in zip(panels, scaling.SWEEPS.values(), strict=True):
         assert [line.get_label() for line in axes.lines] == [OURS, "torch", FLOOR]
         assert all(tuple(line.get_xdata()) == values for line in axes.lines)
         assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    assert [bar.get_height() for bar in memory.patches] == [3, 6] * len(scaling.WITH_MEMORY)
+    assert [bar.get_height() for bar in of_memory.patches] == [3, 6] * len(scaling.WITH_MEMORY)
 
 
 def test_products_are_drawn_as_rates_and_maps(monkeypatch, products, tmp_path):
