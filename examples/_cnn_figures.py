@@ -1,6 +1,6 @@
 """How a convolutional network sees: its filters, what they make of a digit, and the digits it was shown."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _digits import CLASSES
@@ -14,6 +14,7 @@ from tinygrad_fr import nn
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
 
 SIGNED, INK = "RdBu_r", "gray_r"  # colours of numbers of both signs, and of those from 0 on
 LAYERS = {  # how a row is called, and how high it is
@@ -28,33 +29,52 @@ LAYERS = {  # how a row is called, and how high it is
 }
 
 
+def draw_tiles(axes: "Axes", tiles: np.ndarray, signed: bool, aspect: Any = "equal") -> "AxesImage":
+    """Small images side by side, all on one scale of colours.  tiles: (rows, columns, H, W)."""
+    rows, columns, height, width = tiles.shape
+    most = max(float(abs(tiles).max()), 1e-9)
+    image = axes.imshow(
+        tiles.transpose(0, 2, 1, 3).reshape(rows * height, columns * width),
+        cmap=SIGNED if signed else INK,
+        vmin=-most if signed else 0,
+        vmax=most,
+        aspect=aspect,
+    )
+    for i in range(1, rows):
+        axes.axhline(i * height - 0.5, color="black", linewidth=2)
+    for i in range(1, columns):
+        axes.axvline(i * width - 0.5, color="black", linewidth=2)
+    axes.set(xticks=[], yticks=[])
+    return image
+
+
 # --- filters -----------------------------------------------------------------------------------------------------
 
 
 def filters(model: nn.Sequential) -> "Figure":
     """The weights of both convolutions: of the second, one filter for each pair of a map and one of the first."""
-    first, second = [getattr(model, name).weight.detach().numpy() for name in ("conv1", "conv2")]
-    figure = new_figure(11, 6.2)
+    figure = new_figure(11, 6.6)
     figure.suptitle("Filters: red adds what it lies on, blue takes it away")
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 3])
-    draw_filters(above, first.transpose(1, 0, 2, 3), "convolution 1: one filter for each map that it makes", "")
-    draw_filters(below, second.transpose(1, 0, 2, 3), "convolution 2: a map is the sum of a column's filters", "from ")
+    titles = {
+        "conv1": "convolution 1: one filter for each map that it makes",
+        "conv2": "convolution 2: each map that it makes is the sum of what the filters below it make",
+    }
+    for axes, (name, title) in zip(figure.subplots(2, 1, height_ratios=[1, 2.2]), titles.items(), strict=True):
+        weights = getattr(model, name).weight.detach().numpy().transpose(1, 0, 2, 3)  # to (from, to, H, W)
+        image = draw_tiles(axes, weights, signed=True)
+        label_tiles(axes, weights)
+        axes.set_title(title, fontsize=10)
+        figure.colorbar(image, ax=axes, label="weight")
     return figure
 
 
-def draw_filters(figure: "SubFigure", weights: np.ndarray, title: str, source: str) -> None:
-    """weights: (rows, columns, height, width)."""
-    figure.suptitle(title, fontsize=10)
-    most = abs(weights).max()
-    grid = figure.subplots(*weights.shape[:2], squeeze=False)
-    for (row, column), axes in np.ndenumerate(grid):
-        image = axes.imshow(weights[row, column], cmap=SIGNED, vmin=-most, vmax=most)
-        hide_ticks(axes)
-        if row == 0:
-            axes.set_title(f"map {column + 1}", fontsize=8)
-        if column == 0 and source:
-            axes.set_ylabel(f"{source}{row + 1}", fontsize=8)
-    figure.colorbar(image, ax=grid, label="weight", shrink=0.9)
+def label_tiles(axes: "Axes", weights: np.ndarray) -> None:
+    """Which map a filter lies on, and which one it makes.  weights: (from, to, H, W)."""
+    rows, columns, height, width = weights.shape
+    axes.set_xticks([(i + 0.5) * width - 0.5 for i in range(columns)], [f"map {i + 1}" for i in range(columns)])
+    names = [f"on map {i + 1}" for i in range(rows)] if rows > 1 else ["on the image"]
+    axes.set_yticks([(i + 0.5) * height - 0.5 for i in range(rows)], names)
+    axes.tick_params(labelsize=8, length=0, labeltop=True, labelbottom=False)
 
 
 # --- feature maps ------------------------------------------------------------------------------------------------
@@ -73,38 +93,35 @@ def activations(model: nn.Sequential, x: torch.Tensor) -> dict[str, torch.Tensor
 def feature_maps(model: nn.Sequential, image: np.ndarray, x: torch.Tensor) -> "Figure":
     """An image (H, W), what each layer makes of it, and the probabilities.  x: (1, H*W), the image standardised."""
     layers = activations(model, x)
-    heights = [height for _, height in LAYERS.values()]
-    figure = new_figure(11, 12)
+    figure = new_figure(11, 13)
     figure.suptitle("A digit on its way through LeNet-5")
-    top, *rows = figure.subfigures(len(LAYERS) + 1, 1, height_ratios=[2.2, *heights])
+    top, below = figure.subfigures(2, 1, height_ratios=[1, 4.5])
     draw_ends(top, image, F.softmax(layers["linear5"], dim=0).numpy())
-    for row, (name, (title, _)) in zip(rows, LAYERS.items(), strict=True):
-        size = "x".join(map(str, layers[name].shape))
-        row.suptitle(f"{title} ({size})", fontsize=10)
-        draw_layer(row, layers[name].numpy(), signed=name.startswith("conv"))
+    grid = below.subplots(len(LAYERS), 1, height_ratios=[height for _, height in LAYERS.values()])
+    for axes, (name, (title, _)) in zip(grid, LAYERS.items(), strict=True):
+        values = layers[name].numpy()
+        draw_layer(axes, values, signed=name.startswith("conv"))
+        axes.set_title(f"{title} ({'x'.join(map(str, values.shape))})", fontsize=10)
     return figure
 
 
 def draw_ends(figure: "SubFigure", image: np.ndarray, probabilities: np.ndarray) -> None:
     """What goes in, and what comes out."""
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.5])
-    left.imshow(image, cmap=INK)
+    draw_tiles(left, image[None, None], signed=False)
     left.set_title("in: the image", fontsize=10)
-    hide_ticks(left)
     bars = right.bar(range(CLASSES), 100 * probabilities, color="tab:blue")
     right.bar_label(bars, [f"{100 * each:.1f}" if each >= 0.001 else "" for each in probabilities], fontsize=8)
     right.set(xticks=range(CLASSES), ylim=(0, 115), ylabel="probability (%)")
     right.set_title("out: which digit it is", fontsize=10)
 
 
-def draw_layer(figure: "SubFigure", values: np.ndarray, signed: bool) -> None:
-    """Maps (C, H, W) side by side, numbers (C,) in a row, all on one scale."""
-    most = max(float(abs(values).max()), 1e-9)
-    maps = values if values.ndim == 3 else values.reshape(1, 1, -1)
-    for axes, each in zip(figure.subplots(1, len(maps), squeeze=False).flat, maps, strict=True):
-        aspect = "equal" if values.ndim == 3 else "auto"
-        axes.imshow(each, cmap=SIGNED if signed else INK, vmin=-most if signed else 0, vmax=most, aspect=aspect)
-        hide_ticks(axes)
+def draw_layer(axes: "Axes", values: np.ndarray, signed: bool) -> None:
+    """Maps (C, H, W) side by side, or numbers (C,) in a row."""
+    if values.ndim == 3:
+        draw_tiles(axes, values[None], signed)
+    else:
+        draw_tiles(axes, values[None, None, None], signed, aspect="auto")
 
 
 # --- augmentation ------------------------------------------------------------------------------------------------
@@ -112,22 +129,14 @@ def draw_layer(figure: "SubFigure", values: np.ndarray, signed: bool) -> None:
 
 def augmentation(distorted: RandomDistortion, image: torch.Tensor, rows: int = 4, columns: int = 8) -> "Figure":
     """An image (H*W), and others that are made of it."""
-    variants = distorted(image.expand(rows * columns - 1, -1)).numpy()
-    figure = new_figure(10, 1.3 * rows + 0.4)
-    figure.suptitle("Augmentation: the same digit, as it might be shown in different epochs")
-    grid = figure.subplots(rows, columns)
-    for axes, each in zip(grid.flat, [image.numpy(), *variants], strict=True):
-        axes.imshow(each.reshape(distorted.height, distorted.width), cmap=INK, vmin=0, vmax=image.max().item())
-        hide_ticks(axes)
-    frame(grid[0, 0], "the original")
+    others = distorted(image.expand(rows * columns - 1, -1))
+    tiles = torch.cat([image[None].float(), others]).numpy()
+    figure = new_figure(10, 1.25 * rows + 0.4)
+    figure.suptitle("Augmentation: a digit (framed), and how it might be shown in other epochs")
+    axes = figure.subplots()
+    draw_tiles(axes, tiles.reshape(rows, columns, distorted.height, distorted.width), signed=False)
+    from matplotlib.patches import Rectangle
+
+    frame = {"fill": False, "edgecolor": "tab:red", "linewidth": 4, "clip_on": False, "zorder": 3}
+    axes.add_patch(Rectangle((-0.5, -0.5), distorted.width, distorted.height, **frame))
     return figure
-
-
-def frame(axes: "Axes", title: str) -> None:
-    axes.set_title(title, fontsize=9, color="tab:red")
-    for side in axes.spines.values():
-        side.set(color="tab:red", linewidth=2)
-
-
-def hide_ticks(axes: "Axes") -> None:
-    axes.set(xticks=[], yticks=[])
