@@ -32,14 +32,14 @@ class RandomDistortion:
         return self.pixels_at(images, y + (self.height + 1) / 2, x + (self.width + 1) / 2)
 
     def pixels_at(self, images: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """The pixels at places between pixels of the images with a border of 1; places outside count as on it."""
-        y, x = y.clamp(0, self.height + 0.999), x.clamp(0, self.width + 0.999)
+        """The pixels at places between pixels of the images with a border of 1; what lies outside is on the border."""
+        y, x = y.clamp(0, self.height + 1), x.clamp(0, self.width + 1)
         top, left = y.floor(), x.floor()
-        stride = self.width + 2
-        size = (self.height + 2) * stride
-        bordered = F.pad(images.reshape(-1, self.height, self.width), (1, 1, 1, 1)).float().flatten()
-        place = (top * stride + left).long() + size * torch.arange(len(images))[:, None]
+        bordered = F.pad(images.reshape(-1, self.height, self.width), (1, 2, 1, 2)).float()  # also below the border
+        _, height, width = bordered.shape
+        place = (top * width + left).long() + height * width * torch.arange(len(images))[:, None]
+        pixels = bordered.flatten()
         down, right = y - top, x - left
-        above = bordered[place] * (1 - right) + bordered[place + 1] * right
-        below = bordered[place + stride] * (1 - right) + bordered[place + stride + 1] * right
+        above = pixels[place] * (1 - right) + pixels[place + 1] * right
+        below = pixels[place + width] * (1 - right) + pixels[place + width + 1] * right
         return above * (1 - down) + below * down

@@ -17,8 +17,10 @@ import sys
 from collections import OrderedDict
 from pathlib import Path
 
+from _cnn_figures import augmentation, feature_maps, filters
 from _digits import CLASSES, Digits, DigitsTraining, load_digits
 from _distortion import RandomDistortion
+from _outputs import write_figures
 from _program import (
     add_pace,
     add_run,
@@ -121,8 +123,23 @@ def report(options: argparse.Namespace, training: Training) -> float:
     if options.out:
         save_weights(options.out, training)
         write_report(options.out, training, results)
+        draw(options.out, training)
         print(f"written to {options.out}: weights, history, report and figures")
     return results.accuracy
+
+
+def draw(folder: Path, training: Training) -> None:
+    """Figures of how the network sees: an image of the test set, and one of the training set with its variants."""
+    digits = training.digits
+    seen, learnt_from = digits.test.tensors[0][:1], digits.train.tensors[0][0]
+    figures = {
+        "filters": filters(training.model),
+        "feature_maps": feature_maps(
+            training.model, seen.numpy().reshape(digits.image_shape), digits.standardise(seen)
+        ),
+        "augmentation": augmentation(training.distorted, learnt_from),
+    }
+    write_figures(folder, figures)
 
 
 # --- options -----------------------------------------------------------------------------------------------------
