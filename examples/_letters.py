@@ -29,7 +29,7 @@ class LetterNetwork(nn.Module):
 
     def empty_memory(self, columns: int) -> Memory:
         """Zeros, with which ``columns`` texts begin.  -> (layers, columns, hidden), for an LSTM two of them."""
-        h, c = torch.zeros(2, self.recurrent.num_layers, columns, self.recurrent.hidden_size)
+        h, c = self.output.weight.new_zeros(2, self.recurrent.num_layers, columns, self.recurrent.hidden_size)
         return (h, c) if isinstance(self.recurrent, nn.LSTM) else h
 
 

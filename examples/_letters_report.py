@@ -133,22 +133,24 @@ def visible(letter: str) -> str:
 def gradient_figure(norms: dict[str, list[np.ndarray]], updates: int) -> "Figure":
     """How much the loss after the last step depends on what was remembered at each, as cells begin and later.
 
-    Medians over the columns of text, with their quartiles. At first all cells forget: gates half open halve whatever
-    passes, and so do the small first weights of an RNN. What sets LSTM and GRU apart is that they learn to hold.
+    Medians over the columns of text, with their quartiles. That fresh gates forget too is part of the truth: they are
+    half open, and halve what passes at each step. But they learn to hold, where an RNN has nothing to hold with.
     """
-    figure = new_figure(10, 4.8)
-    figure.suptitle("How far back the loss of one letter reaches: the gradient for what is remembered at each step")
-    for axes, title, moment in zip(
-        figure.subplots(1, 2, sharey=True), ("At the beginning", f"After {updates:,} updates"), (0, 1), strict=True
-    ):
+    figure = new_figure(10, 5)
+    figure.suptitle("How far back the loss of one letter reaches: its gradient for what was remembered before")
+    figure.supxlabel(
+        "With first weights all cells forget. LSTM and GRU learn to open their gates to the past; an RNN can hardly.",
+        fontsize=10,
+    )
+    titles = "With first weights", f"After {updates:,} updates"
+    for moment, axes in enumerate(figure.subplots(1, 2, sharey=True)):
         for cell, both in norms.items():
             steps = np.arange(1, len(both[moment]) + 1)
             low, middle, high = np.quantile(both[moment], (0.25, 0.5, 0.75), axis=1)
             axes.plot(steps, middle, color=COLOURS[cell], label=cell.upper())
             axes.fill_between(steps, low, high, color=COLOURS[cell], alpha=0.2, linewidth=0)
-        axes.set(
-            xlabel=f"time step (the loss is that of the letter after step {len(steps)})", yscale="log", title=title
-        )
+        axes.axhline(np.finfo(np.float32).eps, color="grey", linestyle=":", label="lost in float32 beside 1")
+        axes.set(xlabel=f"time step (the loss is that of step {len(steps)})", yscale="log", title=titles[moment])
         axes.grid(alpha=0.3)
         axes.legend()
     figure.axes[0].set_ylabel("norm of the gradient, median and quartiles")

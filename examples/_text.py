@@ -45,8 +45,8 @@ class Text:
     def decode(self, numbers: np.ndarray) -> str:
         return "".join([self.alphabet[number] for number in numbers])
 
-    def stand_ins(self) -> float:
-        """The share of letters for which the stand-in stands."""
+    def rare(self) -> float:
+        """The share of letters that are not in the alphabet."""
         parts = (self.train, self.validation, self.test)
         return sum(int((part == 0).sum()) for part in parts) / sum(map(len, parts))
 

@@ -147,13 +147,9 @@ class Training(AnyTraining):
         return {**super().settings(), "text": self.text.fingerprint()}
 
     def letters(self) -> str:
-        """How many there are, and how many of them differ."""
-        counts = [f"{len(part):,}" for part in (self.text.train, self.text.validation, self.text.test)]
-        rare = self.text.stand_ins()
-        return (
-            "{} training, {} validation and {} test letters".format(*counts)
-            + f"; an alphabet of {len(self.text.alphabet)}, with one that stands for all others, {rare:.2%} of the text"
-        )
+        train, validation, test = len(self.text.train), len(self.text.validation), len(self.text.test)
+        counts = f"{train:,} training, {validation:,} validation and {test:,} test letters"
+        return f"{counts}, {len(self.text.alphabet) - 1} different ones and {self.text.rare():.2%} rare ones"
 
 
 # --- test --------------------------------------------------------------------------------------------------------
