@@ -703,3 +703,78 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
     if not bias and bias_out is None:
         return weight
     return weight, _give(g.astype(np.float64).sum(0), bias_out, g.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# convolution
+
+
+def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, out=None):
+    kernels = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
+    result = np.zeros((groups, len(x), weight.shape[0] // groups, *windows[5]))
+    padded = _padded(x, windows)
+    for tap, seen in _seen(padded, windows):
+        result += np.einsum("ngc...,goc->gno...", _grouped(padded[(..., *seen)], groups), kernels[(..., *tap)])
+    return _give(_activated(_plus(_ungrouped(result), bias), activation), out, x.dtype)
+
+
+def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
+    kernels = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
+    shape = (len(y), weight.shape[1] * groups)
+    padded = _padded(np.zeros((*shape, *windows[0])), windows)
+    for tap, seen in _seen(padded, windows):
+        padded[(..., *seen)] += _ungrouped(np.einsum("ngo...,goc->gnc...", _grouped(y, groups), kernels[(..., *tap)]))
+    inside = (slice(before, before + size) for size, before in zip(windows[0], windows[3], strict=True))
+    result = _activated(_plus(padded[(..., *inside)], bias), activation)
+    return _give(result if mask is None else np.where(mask <= 0, 0, result), out, y.dtype)
+
+
+def convolution_weight_gradient(y, x, *, windows, groups=1, bias=False, out=None, bias_out=None):
+    padded = _padded(x, windows)
+    result = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups, *windows[1]))
+    for tap, seen in _seen(padded, windows):
+        pair = _grouped(y, groups), _grouped(padded[(..., *seen)], groups)
+        flat = (each.reshape(*each.shape[:3], math.prod(each.shape[3:])) for each in pair)
+        result[(..., *tap)] = np.einsum("ngoi,ngci->goc", *flat)
+    weight = _give(result.reshape(y.shape[1], *result.shape[2:]), out, x.dtype)
+    return (weight, bias_gradient(y, out=bias_out)) if bias or bias_out is not None else weight
+
+
+def bias_gradient(y, *, out=None):
+    return _give(y.astype(np.float64).sum((0, *range(2, y.ndim))), out, y.dtype)
+
+
+def _padded(x, windows):
+    """x with zeros around it, as far as windows may see."""
+    sizes, kernel, stride, before, dilation, counts = windows
+    spans = zip(counts, stride, kernel, dilation, strict=True)
+    ends = ((count - 1) * s + (k - 1) * d + 1 for count, s, k, d in spans)
+    around = [(b, max(0, end - b - size)) for size, b, end in zip(sizes, before, ends, strict=True)]
+    return np.pad(x.astype(np.float64), [(0, 0), (0, 0), *around])
+
+
+def _seen(padded, windows):
+    """For each tap, which elements of the padded array it sees."""
+    _, kernel, stride, _, dilation, counts = windows
+    for tap in np.ndindex(*kernel):
+        each = zip(tap, stride, dilation, counts, strict=True)
+        yield tap, tuple(slice(t * d, t * d + (count - 1) * s + 1, s) for t, s, d, count in each)
+
+
+def _grouped(x, groups):
+    """(N, G*C, *) -> (N, G, C, *)."""
+    return x.astype(np.float64).reshape(len(x), groups, x.shape[1] // groups, *x.shape[2:])
+
+
+def _ungrouped(x):
+    """(G, N, C, *) -> (N, G*C, *)."""
+    groups, samples, channels, *rest = x.shape
+    return x.swapaxes(0, 1).reshape(samples, groups * channels, *rest)
+
+
+def _plus(x, bias):
+    return x if bias is None else x + bias.astype(np.float64).reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _activated(x, activation):
+    return np.where(x <= 0, 0, x) if activation == "relu" else x

@@ -327,6 +327,11 @@ def _linear_layers() -> None:
             _backward(layer(torch.zeros(batch, layer.in_features)))
 
 
+def _convolutions() -> None:
+    for layer in (nn.Conv2d(2, 8, 3), nn.Conv2d(2, 2, 3, groups=2), nn.ConvTranspose2d(2, 8, 3)):
+        _backward(layer(torch.zeros(4, 2, 9, 9, requires_grad=True)))
+
+
 def _activations() -> None:
     for function in (
         F.relu6,
@@ -462,6 +467,7 @@ def _loading() -> None:
 PIECES: dict[str, Callable[[], None]] = {
     "matrix products": _matrix_products,
     "linear layers": _linear_layers,
+    "convolutions": _convolutions,
     "relu": _at_both_sizes(F.relu),
     "leaky relu": _at_both_sizes(F.leaky_relu),
     "sigmoid": _at_both_sizes(F.sigmoid),

@@ -29,6 +29,12 @@ from .weight_gradient import weigh
 _GATES = {None: NO_GATE, "relu": RELU}
 
 
+def _gate(activation):
+    if activation not in _GATES:
+        raise ValueError(f"expected activation to be None or 'relu', got {activation!r}")
+    return _GATES[activation]
+
+
 def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, out=None):
     """The products of each kernel with what each window sees, plus bias.
 
@@ -38,7 +44,7 @@ def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, out
     sizes, _, _, _, _, counts = windows
     x, weight = plain(x), plain(weight, "weight")
     _check("x", x, (len(x), weight.shape[1] * groups, *sizes), weight)
-    return _convolved(x, weight, bias, counts, windows, groups, IN_ORDER, _GATES[activation], None, out)
+    return _convolved(x, weight, bias, counts, windows, groups, IN_ORDER, _gate(activation), None, out)
 
 
 def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
@@ -50,7 +56,7 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
     sizes, _, stride, _, _, counts = windows
     y, weight = plain(y, "y"), plain(weight, "weight")
     _check("y", y, (len(y), len(weight), *counts), weight)
-    gate = _GATES[activation] if mask is None else MASK
+    gate = _gate(activation) if mask is None else MASK
     if sees_itself(windows):
         return _convolved(y, weight, bias, sizes, windows, groups, OUTPUTS_LAST, gate, mask, out)
     if len(weight) == groups and set(stride) == {1}:

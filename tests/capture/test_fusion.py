@@ -167,6 +167,37 @@ def weights_change_between_product_and_relu(x, w, b, v):
     return h.relu(), F.linear(x.detach(), w.detach(), b).relu()
 
 
+def image(x):
+    """x as two samples or one, of two or one channels, of one row."""
+    samples = 2 if len(x) % 2 == 0 else 1
+    return x.reshape(samples, len(x) // samples, 1, -1)
+
+
+def kernels(w, x, outputs):
+    """Kernels from w for the image of x."""
+    channels = image(x).shape[1]
+    return w.reshape(-1)[:1].expand(outputs * channels * 1).reshape(outputs, channels, 1, 1) * w.mean()
+
+
+@pattern
+def convolution_and_relu(x, w, b, v):
+    h = image(x)
+    return F.conv2d(h, kernels(w, x, 3), padding=1).relu(), F.conv2d(h, kernels(w, x, 3), b[:1].expand(3) * 1).relu()
+
+
+@pattern
+def convolutions_in_a_row(x, w, b, v):
+    h = F.conv2d(image(x), kernels(w, x, 3), padding=1).relu()
+    h = F.conv2d(h, v.reshape(-1)[:1].expand(2 * 3 * 6).reshape(2, 3, 2, 3) * 0.3).relu()
+    return F.conv_transpose2d(h, v.reshape(-1)[:1].expand(2 * 2).reshape(2, 2, 1, 1) * 1, stride=2).relu()
+
+
+@pattern
+def what_a_convolution_gives_is_used_again(x, w, b, v):
+    h = F.conv2d(image(x), kernels(w, x, 2), padding=(0, 1))
+    return h.relu(), h
+
+
 @pattern
 def sigmoid_tanh_and_others(x, w, b, v):
     h = F.linear(x, w, b)

@@ -72,6 +72,36 @@ def test_a_training_step_keeps_what_kernels_do_in_passing():
     assert calls_of(replayed(step, *batch(0), calls=4)) == [*expected, "linear_backward", "linear_backward", "adam_"]
 
 
+def test_a_step_of_convolutions_is_one_program_that_does_relu_in_passing():
+    def trained(compile):
+        torch.manual_seed(3)
+        model = nn.Sequential(
+            nn.Conv2d(2, 5, 3, padding=1), nn.ReLU(), nn.Conv2d(5, 4, 3, stride=2), nn.ReLU(),
+            nn.ConvTranspose2d(4, 3, 2), nn.ReLU(), nn.Conv2d(3, 3, 3, groups=3), nn.Flatten(), nn.Linear(12, 3),
+        )  # fmt: skip
+        optimizer = optim.Adam(model.parameters())
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = compile(step)
+        x, y = values(1, 6, 2, 7, 8), torch.arange(6) % 3
+        losses = [step(x * i, y).item() for i in range(6)]
+        return step, losses, [each.tolist() for each in model.parameters()]
+
+    compiled, *found = trained(torch.compile)
+    _, *expected = trained(lambda function: function)
+    assert found == expected
+    assert [each for each in calls_of(compiled) if "relu" in each] == ["relu_backward"]  # of the transposed one
+    instances = [instance for each in programs_of(compiled) for instance in each.recipe._instances]
+    assert instances
+    assert all(each._forward.is_native for each in instances)
+
+
 def test_a_step_with_dropout_is_one_program_that_draws_anew():
     def trained(compile):
         torch.manual_seed(3)

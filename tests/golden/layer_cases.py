@@ -38,6 +38,20 @@ CONVOLUTIONS = [
     ("conv2d", ((2, 6, 5), (3, 2, 3, 2), (3,)), {"padding": 1}),
     ("conv2d", ((0, 2, 6, 5), (3, 2, 3, 2), (3,)), {"padding": 1}),
     ("conv1d", ((2, 6), (3, 2, 3)), {"padding": "same"}),
+    ("conv1d", ((1, 2, 19), (7, 2, 5), (7,)), {"padding": 4}),
+    ("conv1d", ((0, 3, 7), (2, 3, 5), (2,)), {"padding": 2}),
+    ("conv1d", ((1, 1, 3), (2, 1, 3), (2,)), {"padding": 3, "dilation": 4}),
+    *[
+        ("conv2d", ((1, 4, 4, 9), (2 * groups, 4 // groups, 3, 3), (2 * groups,)), o | {"groups": groups})
+        for o in grid(stride=(1, 2), padding=(0, 2))
+        for groups in (1, 2, 4)
+    ],
+    ("conv2d", ((1, 1, 5, 5), (2, 1, 5, 5), (2,)), {"padding": 2}),
+    ("conv2d", ((1, 2, 7, 7), (3, 2, 1, 1), (3,)), {"stride": 3}),
+    ("conv2d", ((1, 2, 7, 7), (3, 2, 1, 1), (3,)), {"stride": 2, "padding": 1}),
+    ("conv2d", ((2, 2, 9, 4), (3, 2, 2, 2), (3,)), {"stride": (4, 3), "padding": (1, 2), "dilation": (1, 3)}),
+    ("conv3d", ((1, 2, 3, 5, 4), (4, 1, 3, 2, 2), (4,)), {"padding": (1, 0, 2), "dilation": (1, 2, 1), "groups": 2}),
+    ("conv3d", ((0, 1, 3, 3, 3), (2, 1, 2, 2, 2), (2,)), {}),
     ("conv3d", ((1, 2, 3, 4, 3), (2, 2, 2, 2, 3), (2,)), {"padding": 1, "stride": (1, 2, 1)}),
     *[
         ("conv_transpose1d", ((2, 4, 5), (4, 3, 3), (6,)), o | {"groups": 2, "output_padding": o["stride"] - 1})
@@ -51,7 +65,11 @@ CONVOLUTIONS = [
     ("conv_transpose2d", ((1, 2, 3, 4), (2, 1, 2, 2)), {"stride": 1, "output_padding": 1, "dilation": 2}),
     ("conv_transpose2d", ((2, 3, 4), (2, 3, 2, 2), (3,)), {"stride": 2}),
     ("conv_transpose2d", ((0, 2, 3, 4), (2, 3, 2, 2), (3,)), {"stride": 2}),
+    ("conv_transpose2d", ((2, 4, 5, 7), (4, 1, 3, 3), (4,)), {"groups": 4, "padding": 1}),
+    ("conv_transpose2d", ((2, 4, 5, 7), (4, 2, 1, 1), (4,)), {"groups": 2}),
     ("conv_transpose3d", ((1, 2, 2, 3, 2), (2, 1, 2, 2, 3)), {"stride": 2, "padding": 1}),
+    ("conv_transpose3d", ((2, 2, 3, 2, 3), (2, 2, 2, 3, 1), (2,)), {"stride": (1, 2, 3), "output_padding": (0, 1, 2)}),
+    ("conv_transpose3d", ((0, 2, 2, 3, 2), (2, 1, 2, 2, 3)), {}),
 ]
 
 POOLS = [
