@@ -167,7 +167,7 @@ def function(module, name, arguments):
 
 
 def shuffle(builder, x, y, lanes_):
-    """The vector of these lanes of x and y, which are counted through."""
+    """The vector of these lanes of x, or from the width on, of y."""
     lanes_ = list(lanes_)
     indices = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes_)), lanes_)
     return builder.shuffle_vector(x, y, indices)

@@ -120,7 +120,7 @@ def _resolved(inputs: Any, arrays: Arrays) -> Any:
     """The inputs with arrays in the place of values."""
     if isinstance(inputs, Value):
         return arrays[inputs]
-    if isinstance(inputs, (list, tuple)):
+    if type(inputs) in (list, tuple):
         return type(inputs)([_resolved(each, arrays) for each in inputs])
     return inputs
 

@@ -132,7 +132,7 @@ def _needless_copy(call: Call, place: int, last: Any, kept: Any, instead: Any) -
 
 def _put_in_place(recipe: Recipe, instead: dict[Value, Value]) -> None:
     def put(each: Any) -> Any:
-        if isinstance(each, (list, tuple)):
+        if type(each) in (list, tuple):
             return type(each)([put(one) for one in each])
         return instead.get(each, each) if isinstance(each, Value) else each
 

@@ -242,7 +242,7 @@ class Trace(Recorder):
             if each.ndim == 0 and form != BACKWARD:
                 self.constant(each)  # unless it is known: a number of the program, in NumPy's form
             return self._value_of(each)
-        if isinstance(each, (tuple, list)):
+        if type(each) in (tuple, list):
             return type(each)([self._input(one, form) for one in each])
         return each
 
