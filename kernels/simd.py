@@ -20,7 +20,7 @@ from ._jit import merged
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
-ITEM_BYTES = {"float": 4, "double": 8, "i32": 4}
+ITEM_BYTES = {"float": 4, "double": 8, "i32": 4, "i64": 8}
 NAMES = {"float": "f32", "double": "f64", "i32": "i32"}
 
 
