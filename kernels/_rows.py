@@ -269,3 +269,29 @@ def add_to_rows(typingctx, like, row, start, width, out, origin, rows):
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 5, rows), generate
+
+
+@intrinsic
+def weighed_rows(typingctx, like, x, width, chosen, count, out):
+    """The sum of ``count`` rows of x, each of ``width`` elements, times their weights, as one row of ``out``.
+
+    ``chosen`` are the addresses of the numbers of the rows and of the weights.
+    """
+
+    def generate(context, builder, signature, values):
+        _, x, width, chosen, count, out = values
+        emitter = _Sum(builder, simd.ELEMENTS[signature.args[0]])
+        loops = _Loops(builder, emitter)
+        numbers, weights = cgutils.unpack_tuple(builder, chosen, 2)
+        with loops.vectors(width) as (column, mask):
+            loops.state = emitter.nothing
+            with loops.times(count) as i:
+                number = builder.load(loops.pointer(numbers, i, INDEX), typ=INDEX)
+                weight = builder.load(loops.pointer(weights, i, emitter.kind), typ=emitter.kind.element)
+                row = loops.pointer(x, builder.add(builder.mul(number, width), column), emitter.kind)
+                part = simd.load(builder, row, emitter.kind, mask)
+                loops.state = [simd.multiply_add(builder, simd.broadcast(builder, weight), part, *loops.state)]
+            loops.store(loops.state, [loops.pointer(out, column, emitter.kind)], mask)
+        return context.get_dummy_value()
+
+    return types.void(like, types.int64, types.int64, chosen, types.int64, types.int64), generate

@@ -106,6 +106,18 @@ _leaky_relu = _loop("elementwise.leaky_relu", parameters=("slope",), least=LIGHT
 _leaky_relu_backward = _loop("elementwise.leaky_relu_backward", _XG, ("slope",), least=LIGHT)
 _elu = _loop("elementwise.elu", parameters=("alpha", "scale", "rate"))
 _elu_backward = _loop("elementwise.elu_backward", _XG, ("alpha", "scale", "rate"))
+_BOUNDS = ("low", "high")
+_hardtanh = _loop("elementwise.hardtanh", parameters=_BOUNDS, least=LIGHT)
+_hardtanh_backward = _loop("elementwise.hardtanh_backward", _XG, _BOUNDS, least=LIGHT)
+_hardsigmoid = _loop("elementwise.hardsigmoid", least=LIGHT)
+_hardsigmoid_backward = _loop("elementwise.hardsigmoid_backward", _XG, least=LIGHT)
+_hardswish = _loop("elementwise.hardswish", least=LIGHT)
+_hardswish_backward = _loop("elementwise.hardswish_backward", _XG, least=LIGHT)
+_threshold = _loop("elementwise.threshold", parameters=("bound", "value"), least=LIGHT)
+_threshold_backward = _loop("elementwise.threshold_backward", _XG, ("bound",), least=LIGHT)
+_hardshrink = _loop("elementwise.hardshrink", parameters=("bound",), least=LIGHT)
+_softshrink = _loop("elementwise.softshrink", parameters=("bound",), least=LIGHT)
+_shrink_backward = _loop("elementwise.shrink_backward", _XG, ("bound",), least=LIGHT)
 _mish, _mish_backward = _loop("elementwise.mish"), _loop("elementwise.mish_backward", _XG)
 _silu, _silu_backward = _loop("elementwise.silu"), _loop("elementwise.silu_backward", _XG)
 _gelu, _gelu_backward = _loop("elementwise.gelu"), _loop("elementwise.gelu_backward", _XG)
@@ -185,6 +197,61 @@ def elu(x, alpha=1.0, scale=1.0, rate=1.0, *, out=None):
 def elu_backward(g, x, alpha=1.0, scale=1.0, rate=1.0, *, out=None):
     """The gradient of elu, g scale alpha rate exp(rate x) where x <= 0, else g scale. g, x: (*) -> (*)."""
     return map_two(_elu_backward, g, x, ("g", "x"), out, (alpha, scale, rate))
+
+
+def hardtanh(x, low=-1.0, high=1.0, *, out=None):
+    """x limited to low ... high; NaN stays NaN. x: (*) -> (*)."""
+    return map_one(_hardtanh, x, out, (low, high))
+
+
+def hardtanh_backward(g, x, low=-1.0, high=1.0, *, out=None):
+    """The gradient of hardtanh: 0 where x <= low or x >= high, else g. g, x: (*) -> (*)."""
+    return map_two(_hardtanh_backward, g, x, ("g", "x"), out, (low, high))
+
+
+def hardsigmoid(x, *, out=None):
+    """x / 6 + 1/2, limited to 0 ... 1. x: (*) -> (*)."""
+    return map_one(_hardsigmoid, x, out)
+
+
+def hardsigmoid_backward(g, x, *, out=None):
+    """The gradient of hardsigmoid: g / 6 where -3 < x < 3, else 0. g, x: (*) -> (*)."""
+    return map_two(_hardsigmoid_backward, g, x, ("g", "x"), out)
+
+
+def hardswish(x, *, out=None):
+    """x hardsigmoid(x). x: (*) -> (*)."""
+    return map_one(_hardswish, x, out)
+
+
+def hardswish_backward(g, x, *, out=None):
+    """The gradient of hardswish: 0 where x <= -3, g (x / 3 + 1/2) up to 3, then g. g, x: (*) -> (*)."""
+    return map_two(_hardswish_backward, g, x, ("g", "x"), out)
+
+
+def threshold(x, bound, value, *, out=None):
+    """``value`` where x <= bound, else x. x: (*) -> (*)."""
+    return map_one(_threshold, x, out, (bound, value))
+
+
+def threshold_backward(g, x, bound, *, out=None):
+    """The gradient of threshold: 0 where x <= bound, else g. g, x: (*) -> (*)."""
+    return map_two(_threshold_backward, g, x, ("g", "x"), out, (bound,))
+
+
+def hardshrink(x, bound=0.5, *, out=None):
+    """0 where |x| <= bound, else x. x: (*) -> (*)."""
+    return map_one(_hardshrink, x, out, (bound,))
+
+
+def softshrink(x, bound=0.5, *, out=None):
+    """0 where |x| <= bound, else x that much nearer to 0. x: (*) -> (*)."""
+    return map_one(_softshrink, x, out, (bound,))
+
+
+def shrink_backward(g, x, bound=0.5, *, out=None):
+    """The gradient of hardshrink and softshrink: 0 where |x| <= bound, else g. g, x: (*) -> (*)."""
+    return map_two(_shrink_backward, g, x, ("g", "x"), out, (bound,))
 
 
 def mish(x, *, out=None):

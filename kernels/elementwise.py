@@ -7,6 +7,8 @@ of the result, then ``y``, the result, or ``x``, the input, whichever it is comp
 import math
 
 from .vecmath import (
+    absolute,
+    copysign,
     exactly,
     exp,
     expm1,
@@ -73,6 +75,75 @@ def elu_backward(g, x, alpha, scale, rate):
     """g scale alpha rate exp(rate x) where x <= 0, else g scale."""
     below = like(scale, x) * like(alpha, x) * like(rate, x) * exp(like(rate, x) * x)
     return g * (below if x <= like(0.0, x) else like(scale, x))
+
+
+@exactly
+def hardtanh(x, low, high):
+    """x limited to low ... high; NaN stays NaN."""
+    limited = like(low, x) if x < like(low, x) else x
+    return like(high, x) if x > like(high, x) else limited
+
+
+@exactly
+def hardtanh_backward(g, x, low, high):
+    """0 where x <= low or x >= high, else g."""
+    return like(0.0, g) if (x <= like(low, x)) | (x >= like(high, x)) else g
+
+
+@exactly
+def hardsigmoid(x):
+    """x + 3, limited to 0 ... 6, over 6."""
+    return hardtanh(x + like(3.0, x), 0.0, 6.0) / like(6.0, x)
+
+
+@exactly
+def hardsigmoid_backward(g, x):
+    """g / 6 where -3 < x < 3, else 0."""
+    return g / like(6.0, g) if (x > like(-3.0, x)) & (x < like(3.0, x)) else like(0.0, g)
+
+
+@exactly
+def hardswish(x):
+    """x times x + 3, which is limited to 0 ... 6, over 6."""
+    return x * hardtanh(x + like(3.0, x), 0.0, 6.0) / like(6.0, x)
+
+
+@exactly
+def hardswish_backward(g, x):
+    """0 where x <= -3, g (x / 3 + 1/2) up to 3, then g."""
+    between = g * (x / like(3.0, x) + like(0.5, x)) if x < like(3.0, x) else g
+    return like(0.0, g) if x <= like(-3.0, x) else between
+
+
+@exactly
+def threshold(x, bound, value):
+    """``value`` where x <= bound, else x."""
+    return like(value, x) if x <= like(bound, x) else x
+
+
+@exactly
+def threshold_backward(g, x, bound):
+    """0 where x <= bound, else g."""
+    return like(0.0, g) if x <= like(bound, x) else g
+
+
+@exactly
+def hardshrink(x, bound):
+    """0 where |x| <= bound, else x."""
+    return like(0.0, x) if absolute(x) <= like(bound, x) else x
+
+
+@exactly
+def softshrink(x, bound):
+    """0 where |x| <= bound, else x that much nearer to 0."""
+    nearer = x - copysign(like(bound, x), x)
+    return like(0.0, x) if absolute(x) <= like(bound, x) else nearer
+
+
+@exactly
+def shrink_backward(g, x, bound):
+    """0 where |x| <= bound, else g."""
+    return like(0.0, g) if absolute(x) <= like(bound, x) else g
 
 
 @exactly

@@ -73,6 +73,52 @@ def leaky_relu_backward(g, x, slope=0.01, *, out=None):
     return _give(np.where(x > 0, g, g * g.dtype.type(slope)), out, g.dtype)
 
 
+def hardtanh(x, low=-1.0, high=1.0, *, out=None):
+    return _give(np.clip(x, x.dtype.type(low), x.dtype.type(high)), out, x.dtype)
+
+
+def hardtanh_backward(g, x, low=-1.0, high=1.0, *, out=None):
+    return _give(np.where((x <= x.dtype.type(low)) | (x >= x.dtype.type(high)), 0, g), out, g.dtype)
+
+
+def hardsigmoid(x, *, out=None):
+    return _give(np.clip(x.astype(np.float64) + 3, 0, 6) / 6, out, x.dtype)
+
+
+def hardsigmoid_backward(g, x, *, out=None):
+    return _give(np.where((x > -3) & (x < 3), g.astype(np.float64) / 6, 0), out, g.dtype)
+
+
+def hardswish(x, *, out=None):
+    return _give(x * np.clip(x.astype(np.float64) + 3, 0, 6) / 6, out, x.dtype)
+
+
+def hardswish_backward(g, x, *, out=None):
+    slope = np.where(x < 3, x.astype(np.float64) / 3 + 0.5, 1)
+    return _give(np.where(x <= -3, 0, g * np.where(x == x, slope, 1)), out, g.dtype)
+
+
+def threshold(x, bound, value, *, out=None):
+    return _give(np.where(x <= x.dtype.type(bound), value, x), out, x.dtype)
+
+
+def threshold_backward(g, x, bound, *, out=None):
+    return _give(np.where(x <= x.dtype.type(bound), 0, g), out, g.dtype)
+
+
+def hardshrink(x, bound=0.5, *, out=None):
+    return _give(np.where(np.abs(x) <= x.dtype.type(bound), 0, x), out, x.dtype)
+
+
+def softshrink(x, bound=0.5, *, out=None):
+    nearer = x - np.copysign(np.float64(x.dtype.type(bound)), x)
+    return _give(np.where(np.abs(x) <= x.dtype.type(bound), 0, nearer), out, x.dtype)
+
+
+def shrink_backward(g, x, bound=0.5, *, out=None):
+    return _give(np.where(np.abs(x) <= x.dtype.type(bound), 0, g), out, g.dtype)
+
+
 def sigmoid(x, *, out=None):
     z = np.exp(-np.abs(x.astype(np.float64)))
     return _give(np.where(x < 0, z, 1.0) / (1.0 + z), out, x.dtype)
@@ -681,6 +727,26 @@ def _windows(x, plan):
             each = zip(plan.axes, window, strict=True)
             seen = [axis.first[i] + axis.step * np.arange(axis.seen[i]) for axis, i in each]
             yield plane, window, np.ravel_multi_index(np.ix_(*seen), plan.sizes).reshape(-1)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# interpolation.py
+
+
+def read(x, tables):
+    result = x.astype(np.float64)
+    for axis, table in enumerate(tables, 2):
+        result = np.moveaxis(np.moveaxis(result, axis, -1) @ matrix(table).T, -1, axis)
+    return result.astype(x.dtype)
+
+
+def matrix(table):
+    """What a table does to an axis, as a matrix (count, size)."""
+    result = np.zeros((table.count, table.size))
+    for i in range(table.count):
+        for entry in range(table.first[i], table.first[i + 1]):
+            result[i, table.places[entry]] += table.weights[entry]
+    return result
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ._jit import merged
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
-ITEM_BYTES = {"float": 4, "double": 8, "i32": 4}
+ITEM_BYTES = {"float": 4, "double": 8, "i32": 4, "i64": 8}
 NAMES = {"float": "f32", "double": "f64", "i32": "i32"}
 
 
@@ -167,7 +167,7 @@ def function(module, name, arguments):
 
 
 def shuffle(builder, x, y, lanes_):
-    """The vector of these lanes of x and y, which are counted through."""
+    """The vector of these lanes of x, or from the width on, of y."""
     lanes_ = list(lanes_)
     indices = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes_)), lanes_)
     return builder.shuffle_vector(x, y, indices)

@@ -344,6 +344,11 @@ def _activations() -> None:
         F.softsign,
         F.tanhshrink,
         F.hardtanh,
+        F.hardsigmoid,
+        F.hardswish,
+        F.hardshrink,
+        F.softshrink,
+        lambda x: F.threshold(x, 0.5, 0.0),
     ):
         _at_both_sizes(function)()
     for form in ("none", "tanh"):
@@ -381,6 +386,16 @@ def _losses() -> None:
         _backward(F.binary_cross_entropy(x, y))
         _backward(F.binary_cross_entropy_with_logits(x, y))
         _backward(F.kl_div(x, y, reduction="batchmean"))
+
+
+def _pooling() -> None:
+    x = torch.zeros(2, 3, 8, 8, requires_grad=True)
+    for pool in (F.max_pool2d, F.avg_pool2d):
+        _backward(pool(x, 2))
+
+
+def _interpolation() -> None:
+    _backward(F.interpolate(torch.zeros(2, 3, 8, 8, requires_grad=True), scale_factor=2, mode="bilinear"))
 
 
 def _reductions() -> None:
@@ -477,6 +492,8 @@ PIECES: dict[str, Callable[[], None]] = {
     "dropout": _at_both_sizes(F.dropout),
     "softmax": _softmax,
     "cross entropy": _cross_entropy,
+    "pooling": _pooling,
+    "interpolation": _interpolation,
     "other losses": _losses,
     "reductions": _reductions,
     "random draws": _random_draws,

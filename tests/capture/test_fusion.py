@@ -199,6 +199,24 @@ def what_a_convolution_gives_is_used_again(x, w, b, v):
 
 
 @pattern
+def pooling_of_relu(x, w, b, v):
+    h = torch.stack([x, x * 2]).relu()
+    return F.max_pool1d(h, min(2, x.shape[1])), F.max_pool1d((x[None] - 0.1).relu(), min(3, x.shape[1]), 1)
+
+
+@pattern
+def pooling_of_what_relu_gave_and_others_read(x, w, b, v):
+    h = torch.stack([x, x * 2]).relu()
+    return F.max_pool1d(h, 1).tanh() + h, F.avg_pool1d(torch.stack([x, x * 2]).relu(), min(2, x.shape[1]))
+
+
+@pattern
+def pooling_of_relu_before_relu_in_place(x, w, b, v):
+    h = torch.stack([x, x * 2]).relu() - 0.1
+    return F.max_pool1d(h, min(2, x.shape[1]), 1).relu_()
+
+
+@pattern
 def sigmoid_tanh_and_others(x, w, b, v):
     h = F.linear(x, w, b)
     return h.sigmoid(), F.silu(h) + F.leaky_relu(h, 0.1), F.softplus(h)

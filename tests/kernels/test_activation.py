@@ -10,7 +10,8 @@ from tinygrad_fr.kernels._threads import get_num_threads, set_num_threads
 
 from .strategies import arrays, assert_close, dtypes, empty_in_layout, in_layout, layouts, shapes
 
-EXACT = ("step", "relu", "leaky_relu", "exp", "expm1", "log", "log1p", "erf", "sigmoid", "tanh")
+PIECEWISE = ("step", "relu", "leaky_relu", "hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softshrink")
+EXACT = (*PIECEWISE, "exp", "expm1", "log", "log1p", "erf", "sigmoid", "tanh")
 SMOOTH = ("log1pexp", "elu", "mish", "silu", "gelu", "softplus")
 FORWARD = EXACT + SMOOTH
 BACKWARD = (
@@ -23,6 +24,10 @@ BACKWARD = (
     "silu_backward",
     "gelu_backward",
     "softplus_backward",
+    "hardtanh_backward",
+    "hardsigmoid_backward",
+    "hardswish_backward",
+    "shrink_backward",
 )
 
 
@@ -71,6 +76,21 @@ def test_backward(pair, name):
     assert_close(np.where(finite, result, 0), np.where(finite, expected, 0), scale=np.where(finite, scale, 0))
     np.testing.assert_array_equal(g, before[0])
     np.testing.assert_array_equal(y, before[1])
+
+
+@given(pairs(), st.sampled_from((0.0, 0.7, -3.0)), st.sampled_from((1.0, 2.5)))
+def test_bounds(pair, bound, high):
+    g, x = pair
+    for function, arguments in (
+        ("hardtanh", (x, bound, high)),
+        ("hardtanh_backward", (g, x, bound, high)),
+        ("threshold", (x, bound, high)),
+        ("threshold_backward", (g, x, bound)),
+        ("hardshrink", (x, high)),
+        ("softshrink", (x, high)),
+        ("shrink_backward", (g, x, high)),
+    ):
+        assert_close(getattr(activation, function)(*arguments), twin(function, *arguments))
 
 
 @given(arrays(), st.sampled_from((0.5, 1.0, 3.0)), st.sampled_from((20.0, 1.0, -2.0)))

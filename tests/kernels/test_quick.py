@@ -17,7 +17,9 @@ from .strategies import DTYPES, arrays
 
 MAPS = {name: loop for name, loop in vars(activation).items() if isinstance(loop, Loop)}
 PARAMETERS = {"_leaky_relu": (0.3,), "_softplus": (2.0, 5.0), "_elu": (1.5, 0.7, 1.2)}
+PARAMETERS |= {"_hardtanh": (-0.5, 0.7), "_hardshrink": (0.3,), "_softshrink": (0.3,), "_shrink": (0.3,)}
 PARAMETERS |= {f"{name}_backward": numbers for name, numbers in PARAMETERS.items()}
+PARAMETERS |= {"_threshold": (0.1, 2.0), "_threshold_backward": (0.1,)}
 
 
 def arrays_of(name):

@@ -9,10 +9,40 @@ from ..ops.windows import per_axis
 from .module import Module
 
 
-class _ExtremePool(Module):
+class _Pool(Module):
+    """What the layers share: their options are attributes, some of which are shown."""
+
+    _axes: int  # where options are kept as one number for each axis
+    _function: Callable[..., Any]
+    _shown: tuple[str, ...] = ("kernel_size", "stride", "padding")
+
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    ceil_mode: bool
+    return_indices: bool
+    output_size: Any
+
+    def __init__(self, **options: Any):
+        super().__init__()
+        if options.get("stride", ()) is None:
+            options["stride"] = options["kernel_size"]
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    def _for_axes(self, *names: str) -> None:
+        for name in names:
+            setattr(self, name, per_axis(name, getattr(self, name), self._axes))
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._shown)
+
+
+class _ExtremePool(_Pool):
     """The largest, or smallest, element of each window; with ``return_indices`` also where in its plane it is."""
 
-    _function: Callable[..., Any]
+    _shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
@@ -23,47 +53,32 @@ class _ExtremePool(Module):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ):
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.dilation = dilation
-        self.return_indices = return_indices
-        self.ceil_mode = ceil_mode
+        super().__init__(
+            kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, return_indices=return_indices,
+            ceil_mode=ceil_mode,
+        )  # fmt: skip
 
     def forward(self, input: Tensor) -> Any:
         return self._function(
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
 
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
 
-
-class _MaxUnpool(Module):
+class _MaxUnpool(_Pool):
     """Zeros with the elements of the input at the places from which max pooling took them."""
 
-    _axes: int
-    _function: Callable[..., Tensor]
-
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0):
-        super().__init__()
-        self.kernel_size = per_axis("kernel_size", kernel_size, self._axes)
-        self.stride = self.kernel_size if stride is None else per_axis("stride", stride, self._axes)
-        self.padding = per_axis("padding", padding, self._axes)
+        super().__init__(kernel_size=kernel_size, stride=stride, padding=padding)
+        self._for_axes("kernel_size", "stride", "padding")
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         return self._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class AvgPool1d(Module):
+class AvgPool1d(_Pool):
     """The mean of each window over the last axis; ``count_include_pad`` counts the zeros of the padding."""
+
+    _axes = 1
 
     def __init__(
         self,
@@ -73,11 +88,8 @@ class AvgPool1d(Module):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ):
-        super().__init__()
-        self.kernel_size = per_axis("kernel_size", kernel_size, 1)
-        self.stride = self.kernel_size if stride is None else per_axis("stride", stride, 1)
-        self.padding = per_axis("padding", padding, 1)
-        self.ceil_mode = ceil_mode
+        super().__init__(kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+        self._for_axes("kernel_size", "stride", "padding")
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
@@ -85,14 +97,9 @@ class AvgPool1d(Module):
             input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
         )
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class _AvgPool(Module):
+class _AvgPool(_Pool):
     """The mean of each window, or its sum over ``divisor_override``."""
-
-    _function: Callable[..., Tensor]
 
     def __init__(
         self,
@@ -103,11 +110,7 @@ class _AvgPool(Module):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ):
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
+        super().__init__(kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
@@ -117,63 +120,43 @@ class _AvgPool(Module):
             self.divisor_override,
         )  # fmt: skip
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class _LPPool(Module):
+class _LPPool(_Pool):
     """(sum x^p)^(1/p) of each window, p = ``norm_type``."""
 
-    _function: Callable[..., Tensor]
+    _shown = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False):
-        super().__init__()
+        super().__init__(kernel_size=kernel_size, ceil_mode=ceil_mode)
         self.norm_type = norm_type
-        self.kernel_size = kernel_size
-        self.stride = stride
-        self.ceil_mode = ceil_mode
+        self.stride = stride  # shown as it is given
 
     def forward(self, input: Tensor) -> Tensor:
         return self._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
-    def extra_repr(self) -> str:
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
 
-
-class _AdaptiveAvgPool(Module):
+class _AdaptiveAvgPool(_Pool):
     """The means of as many windows as ``output_size`` says, which divide the axes; None keeps an axis."""
 
-    _function: Callable[..., Tensor]
+    _shown = ("output_size",)
 
     def __init__(self, output_size: Any):
-        super().__init__()
-        self.output_size = output_size
+        super().__init__(output_size=output_size)
 
     def forward(self, input: Tensor) -> Tensor:
         return self._function(input, self.output_size)
 
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
 
-
-class _AdaptiveMaxPool(Module):
+class _AdaptiveMaxPool(_Pool):
     """The largest elements of as many windows as ``output_size`` says, which divide the axes; None keeps an axis."""
 
-    _function: Callable[..., Any]
+    _shown = ("output_size",)
 
     def __init__(self, output_size: Any, return_indices: bool = False):
-        super().__init__()
-        self.output_size = output_size
-        self.return_indices = return_indices
+        super().__init__(output_size=output_size, return_indices=return_indices)
 
     def forward(self, input: Tensor) -> Any:
         return self._function(input, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
 
 
 class MaxPool1d(_ExtremePool):

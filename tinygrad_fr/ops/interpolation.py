@@ -1,16 +1,16 @@
-"""Interpolation: an axis read at other places than its elements', one axis after the other."""
+"""Interpolation: axes read at other places than their elements'."""
 
 import functools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd.dispatch import apply, op
 from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from .windows import ALL, at_places
 
 _CUBIC = -0.75  # the slope of the kernel of Keys (1981) at distance 1, as in PyTorch and OpenCV
 
@@ -25,14 +25,9 @@ class Reading(NamedTuple):
     align_corners: bool
     single: bool  # whether places are rounded as float32 numbers
 
-    @property
-    def taps(self) -> Sequence[tuple[np.ndarray, np.ndarray | None]]:
-        """For each element that takes part in a place its position and weight; without weights for one alone."""
-        return _taps(self)
 
-
-@functools.lru_cache(maxsize=256)
-def _taps(reading: Reading):
+def _taps(reading: Reading) -> Sequence[tuple[np.ndarray, np.ndarray | None]]:
+    """For each element that takes part in a place its position and weight; without weights for one alone."""
     if reading.method.startswith("nearest"):
         return [(np.minimum(_nearest(reading), reading.size - 1), None)]
     numbers = np.arange(reading.count)
@@ -70,47 +65,42 @@ def _outer_cubic(distance):
     return ((_CUBIC * distance - 5 * _CUBIC) * distance + 8 * _CUBIC) * distance - 4 * _CUBIC
 
 
+@functools.lru_cache(maxsize=256)
+def _plan(readings: tuple[Reading, ...], backward: bool, dtype: np.dtype) -> Any:
+    """How the kernel reads the axes, or gives back what it has read."""
+    tables = [k.interpolation.table(each.size, _taps(each)) for each in readings]
+    return k.interpolation.plan([k.interpolation.adjoint(each) for each in tables] if backward else tables, dtype)
+
+
 # ---------------------------------------------------------------------------------------------------------------
-# Ops: reading an axis, and its adjoint.
+# Ops: reading axes, and its adjoint.
 
 
-@op
-def _read_at(x, *, dim, reading, out=None):
-    """The axis ``dim`` of ``reading.size`` elements, read at ``reading.count`` places."""
-    terms = [_weighed(x[(*(ALL,) * dim, places)], weights, dim) for places, weights in reading.taps]
-    return functools.reduce(np.add, terms)
+@op(launches=True)
+def _read_at(x, *, readings, out=None):
+    """The axes after the first two, read at other places.  (N, C, *sizes) -> (N, C, *counts)."""
+    return k.interpolation.read(x, _plan(readings, False, x.dtype), out=out)
 
 
 @_read_at.vjp()
-def _(g, dim, reading):
-    return apply(_spread_from.op, (g,), {"dim": dim, "reading": reading})
+def _(g, readings):
+    return apply(_spread_from.op, (g,), {"readings": readings})
 
 
-@op
-def _spread_from(x, *, dim, reading, out=None):
-    """For each element of the axis the sum over the places that were read from it."""
-    result = np.zeros((*x.shape[:dim], reading.size, *x.shape[dim + 1 :]), x.dtype)
-    for places, weights in reading.taps:
-        weighed = _weighed(x, weights, dim)
-        for some in _rounds(places):
-            result[(*(ALL,) * dim, at_places(places[some]))] += weighed[(*(ALL,) * dim, at_places(some))]
-    return result
+@_read_at.backward
+def _(g, readings, out=None):
+    return k.interpolation.read(g, _plan(readings, True, g.dtype), out=out)
+
+
+@op(launches=True)
+def _spread_from(x, *, readings, out=None):
+    """For each element of the axes the sum over the places that read it.  (N, C, *counts) -> (N, C, *sizes)."""
+    return k.interpolation.read(x, _plan(readings, True, x.dtype), out=out)
 
 
 @_spread_from.vjp()
-def _(g, dim, reading):
-    return apply(_read_at.op, (g,), {"dim": dim, "reading": reading})
-
-
-def _rounds(places):
-    """The numbers of all ``places``, which ascend, in rounds: those of one round are places of different elements."""
-    before = np.arange(len(places)) - np.searchsorted(places, places)  # how many read from the same element
-    return [np.flatnonzero(before == number) for number in range(before.max() + 1)]
-
-
-def _weighed(x, weights, dim):
-    """x times a weight for each position along ``dim``."""
-    return x if weights is None else x * weights.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - dim - 1))
+def _(g, readings):
+    return apply(_read_at.op, (g,), {"readings": readings})
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -146,16 +136,16 @@ def interpolate(
         )
     if mode == "area":
         return _AREA[axes](input, sizes)
-    for dim, (before, after, factor) in enumerate(zip(old, sizes, factors, strict=True), 2):
-        if mode in _LINEAR and before == after:  # as PyTorch, whatever the factor: the places are the elements'
-            factor = None
-        reading = _reading(before, after, factor, mode, bool(align_corners), input._array.dtype == np.float32)
-        input = apply(_read_at.op, (input,), {"dim": dim, "reading": reading})
-    return input
+    single = input._array.dtype == np.float32
+    each = zip(old, sizes, factors, strict=True)
+    readings = tuple(_reading(*numbers, mode, bool(align_corners), single) for numbers in each)
+    return apply(_read_at.op, (input,), {"readings": readings})
 
 
 def _reading(before, after, factor, mode, align_corners, single):
     """How an axis of ``before`` elements is read at ``after`` places, by a ``factor`` if one is given."""
+    if mode in _LINEAR and before == after:  # as PyTorch, whatever the factor: the places are the elements'
+        factor = None
     if align_corners:
         step = (before - 1) / (after - 1) if after > 1 else 0.0
     else:

@@ -9,18 +9,11 @@ from .. import kernels as k
 from ..autograd.binding import public
 from ..autograd.dispatch import binary, op
 from .activation import activated, sigmoid
+from .arrays import deliver
 from .exponential import exp
 from .indexing import where
 from .pointwise import log1pexp
 from .shape import canonical_dim
-
-
-def _into(out, values):
-    """The values, written into ``out`` if it is given."""
-    if out is None:
-        return np.asarray(values)
-    out[...] = values
-    return out
 
 
 def _refuse_integers(name, x):
@@ -91,17 +84,25 @@ def celu_(input, alpha=1.0):
 # --- constants outside bounds ------------------------------------------------------------------------------------
 
 
-@op
+@op(launches=True)
 def _hardtanh(x, *, low, high, out=None):
     """x limited to low ... high."""
     if x.dtype.kind == "b":
         raise RuntimeError("Bool inputs not supported for hardtanh")
-    return _into(out, np.clip(x, x.dtype.type(low), x.dtype.type(high)))
+    if x.dtype.kind == "f":
+        return k.activation.hardtanh(x, low, high, out=out)
+    k._launch.not_in_a_program("NumPy limits integers")
+    return deliver(np.clip(x, x.dtype.type(low), x.dtype.type(high)), out)
 
 
 @_hardtanh.vjp()
 def _(g, x, low, high):
     return g.masked_fill((x <= low) | (x >= high), 0.0)
+
+
+@_hardtanh.backward
+def _(g, x, low, high, out=None):
+    return k.activation.hardtanh_backward(g, x, low, high, out=out)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -116,11 +117,11 @@ def relu6(input, inplace=False):
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
-@op
+@op(launches=True)
 def _hardsigmoid(x, *, out=None):
     """x / 6 + 1/2, limited to 0 ... 1."""
     _refuse_integers("hardsigmoid", x)
-    return _into(out, np.clip(x + 3, 0, 6) / 6)
+    return k.activation.hardsigmoid(x, out=out)
 
 
 @_hardsigmoid.vjp()
@@ -128,16 +129,21 @@ def _(g, x):
     return where((x > -3) & (x < 3), g / 6, 0.0)
 
 
+@_hardsigmoid.backward(scalar="elementwise.hardsigmoid_backward({g}, {x})")
+def _(g, x, out=None):
+    return k.activation.hardsigmoid_backward(g, x, out=out)
+
+
 def hardsigmoid(input, inplace=False):
     """input / 6 + 1/2, limited to 0 ... 1.  (*) -> (*)."""
     return activated(_hardsigmoid, input, inplace)
 
 
-@op
+@op(launches=True)
 def _hardswish(x, *, out=None):
     """x (x / 6 + 1/2), with the factor limited to 0 ... 1."""
     _refuse_integers("hardswish", x)
-    return _into(out, x * np.clip(x + 3, 0, 6) / 6)
+    return k.activation.hardswish(x, out=out)
 
 
 @_hardswish.vjp()
@@ -145,20 +151,33 @@ def _(g, x):
     return where(x < 3, (g * (x / 3 + 0.5)).masked_fill(x <= -3, 0.0), g)
 
 
+@_hardswish.backward(scalar="elementwise.hardswish_backward({g}, {x})")
+def _(g, x, out=None):
+    return k.activation.hardswish_backward(g, x, out=out)
+
+
 def hardswish(input, inplace=False):
     """input * hardsigmoid(input).  (*) -> (*).  Source: Howard et al., 2019."""
     return activated(_hardswish, input, inplace)
 
 
-@op
+@op(launches=True)
 def _threshold(x, *, bound, value, out=None):
     """x where x > bound, else ``value``."""
-    return _into(out, np.where(x <= bound, x.dtype.type(value), x))
+    if x.dtype.kind == "f":
+        return k.activation.threshold(x, float(bound), float(value), out=out)
+    k._launch.not_in_a_program("NumPy compares integers")
+    return deliver(np.where(x <= bound, x.dtype.type(value), x), out)
 
 
 @_threshold.vjp()
 def _(g, x, bound):
     return g.masked_fill(x <= bound, 0.0)
+
+
+@_threshold.backward
+def _(g, x, bound, out=None):
+    return k.activation.threshold_backward(g, x, float(bound), out=out)
 
 
 @public(method=False)
@@ -173,16 +192,21 @@ def threshold_(input, threshold, value):
     return activated(_threshold, input, inplace=True, bound=threshold, value=value)
 
 
-@op
+@op(launches=True)
 def _hardshrink(x, *, bound, out=None):
     """0 where -bound <= x <= bound, else x."""
     _refuse_integers("hardshrink", x)
-    return _into(out, np.where(np.abs(x) <= bound, x.dtype.type(0), x))
+    return k.activation.hardshrink(x, bound, out=out)
 
 
 @_hardshrink.vjp()
 def _(g, x, bound):
     return g.masked_fill(x.abs() <= bound, 0.0)
+
+
+@_hardshrink.backward
+def _(g, x, bound, out=None):
+    return k.activation.shrink_backward(g, x, bound, out=out)
 
 
 @public
@@ -191,16 +215,21 @@ def hardshrink(input, lambd=0.5):
     return activated(_hardshrink, input, bound=float(lambd))
 
 
-@op
+@op(launches=True)
 def _softshrink(x, *, bound, out=None):
     """x moved towards 0 by ``bound``, and 0 where it is nearer than that."""
     _refuse_integers("softshrink", x)
-    return _into(out, np.where(np.abs(x) <= bound, x.dtype.type(0), x - np.copysign(x.dtype.type(bound), x)))
+    return k.activation.softshrink(x, bound, out=out)
 
 
 @_softshrink.vjp()
 def _(g, x, bound):
     return g.masked_fill(x.abs() <= bound, 0.0)
+
+
+@_softshrink.backward
+def _(g, x, bound, out=None):
+    return k.activation.shrink_backward(g, x, bound, out=out)
 
 
 def softshrink(input, lambd=0.5):
@@ -216,7 +245,7 @@ def softshrink(input, lambd=0.5):
 @binary()
 def _prelu(x, weight, *, out=None):
     """x where it is above 0, else weight * x.  (*), (*) -> (*)."""
-    return _into(out, np.where(x > 0, x, weight * x))
+    return deliver(np.where(x > 0, x, weight * x), out)
 
 
 @_prelu.vjp("x")

@@ -102,15 +102,6 @@ def chunks(samples: int, channels: int, windows: Windows) -> Iterator[Chunk]:
         yield Chunk(slice(sample, sample + several_samples), slice(first, first + several_rows))
 
 
-def at_places(places: np.ndarray) -> slice | np.ndarray:
-    """An index of the same ``places``: a slice where they ascend by equal steps, which gives a view."""
-    if len(places) < 2:
-        return places
-    step = places[1] - places[0]
-    even = step > 0 and (np.diff(places) == step).all()
-    return slice(places[0], places[-1] + 1, step) if even else places
-
-
 def _under(laid: np.ndarray, windows: Windows) -> np.ndarray:
     """The elements of ``laid``, (N, C, *spans), under each window; a view."""
     steps = laid.strides[2:]
