@@ -390,7 +390,7 @@ def _normalize_strip(strip, x, weight, bias, eps, batch, groups, plane, together
     columns = np.zeros((3, width), x.dtype)
     centres, scales, shifts = columns[0], columns[1], columns[2]
     if mode != _GIVEN:
-        _measure_strip(x, start, step, batch, plane, eps, statistics, first, last, centres)
+        _measure_strip(x, start, step, batch, plane, eps, mode, statistics, first, last, centres)
     for group in range(first, last):
         centre, rest = _in_two(statistics[0, group], x)
         scale = statistics[1, group] * weight[group]
@@ -405,7 +405,7 @@ def _normalize_strip(strip, x, weight, bias, eps, batch, groups, plane, together
 
 
 @inlined
-def _measure_strip(x, start, step, batch, plane, eps, statistics, first, last, centres):
+def _measure_strip(x, start, step, batch, plane, eps, mode, statistics, first, last, centres):
     """Set the statistics of some groups; the centres are 0, and are changed."""
     count = max(1, batch * plane)
     for _ in range(2):  # about 0 at first, then about the mean that gives
@@ -413,6 +413,7 @@ def _measure_strip(x, start, step, batch, plane, eps, statistics, first, last, c
         for group in range(first, last):
             columns = slice((group - first) * plane, (group - first + 1) * plane)
             moment, square = sums[0, columns].sum() / count, sums[1, columns].sum() / count
+            moment = 0.0 if mode == _ABOUT_ZERO else moment
             mean = (centres[columns.start] if plane else 0.0) + moment
             statistics[0, group], statistics[1, group] = mean, 1 / math.sqrt(square - moment * moment + eps)
             centres[columns] = x.dtype.type(mean)

@@ -595,9 +595,9 @@ def _radam(p, g, mean, square, step, lr, beta1, beta2, eps, weight_decay, *, dec
 
 def _seen(sizes, x, *vectors):
     """x as (outer, batch, groups, channels, plane), vectors as what broadcasts with it; in float64."""
-    count = sizes[2] * sizes[3]
+    groups = sizes[2]
     wide = [None if each is None else np.asarray(each, np.float64) for each in vectors]
-    wide = [each if each is None else each.reshape(1, 1, sizes[2], -1 if count else 1, 1) for each in wide]
+    wide = [None if each is None else each.reshape(1, 1, groups, each.size // groups, 1) for each in wide]
     return x.astype(np.float64).reshape(sizes), *wide
 
 

@@ -1,19 +1,20 @@
 """Softmax, its logarithm and cross-entropy, on float32 and float64 arrays.
 
-The kernels see rows: arrays (N, C) whose last axis is the one to normalise. Threads share them in parts of some rows,
+Where the axis to normalise is the last, the kernels see rows: arrays (N, C). Threads share them in parts of some rows,
 and each works on blocks of rows that stay in the nearest cache, so that exp runs over a whole block and not over one
-short row.
+short row. Along another axis they see arrays (outer, C, inner), of which they take strips: some columns of one outer.
 
 Every function takes ``out=``, the array to write to, which may be an input.
 """
 
+import math
+
 import numpy as np
-from numpy import empty
 
 from . import vecmath
 from ._jit import inlined, kernel
 from ._launch import FINE, checked, launch, not_in_a_program
-from ._layout import INT64, axis_index, check_out, check_same, deliver, destination, plain
+from ._layout import INT64, axis_index, check_same, deliver, destination, plain
 from ._threads import pool_for, spread
 from .activation import apart
 from .reduce import largest, total
@@ -21,22 +22,22 @@ from .reduce import largest, total
 
 def softmax(x, dim, *, out=None):
     """exp(x) / sum(exp(x)) along the axis ``dim``. x: (*) -> (*)."""
-    return _by_rows(_softmax, dim, out, plain(x))
+    return _along_axis(_softmax, _softmax_of_columns, dim, out, plain(x))
 
 
 def softmax_backward(g, y, dim, *, out=None):
     """The gradient of softmax, y (g - sum(g y)), with y = softmax(x). g, y: (*) -> (*)."""
-    return _by_rows(_softmax_backward, dim, out, *_plain_pair(g, y))
+    return _along_axis(_softmax_backward, _softmax_backward_of_columns, dim, out, *_plain_pair(g, y))
 
 
 def log_softmax(x, dim, *, out=None):
     """x - log(sum(exp(x))) along the axis ``dim``. x: (*) -> (*)."""
-    return _by_rows(_log_softmax, dim, out, plain(x))
+    return _along_axis(_log_softmax, _log_softmax_of_columns, dim, out, plain(x))
 
 
 def log_softmax_backward(g, y, dim, *, out=None):
     """The gradient of log_softmax, g - exp(y) sum(g), with y = log_softmax(x). g, y: (*) -> (*)."""
-    return _by_rows(_log_softmax_backward, dim, out, *_plain_pair(g, y))
+    return _along_axis(_log_softmax_backward, _log_softmax_backward_of_columns, dim, out, *_plain_pair(g, y))
 
 
 def cross_entropy(x, target, *, reduction="mean", ignore_index=-100, out=None):
@@ -87,7 +88,7 @@ def cross_entropy_backward(g, x, target, lse, *, reduction="mean", ignore_index=
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# From any axis to rows.
+# From any axis to rows or columns.
 
 
 def _plain_pair(g, y):
@@ -97,27 +98,16 @@ def _plain_pair(g, y):
     return g, y
 
 
-def _by_rows(kernel, dim, out, *arrays):
-    """Run ``kernel(pool, *arrays, out)`` over plain arrays of one shape, with their axis ``dim`` as the last of two."""
+def _along_axis(of_rows, of_columns, dim, out, *arrays):
+    """Run a kernel over plain arrays of one shape: on (N, C) where the axis ``dim`` is the last, else on columns."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
     axis = axis_index(dim, len(shape))
-    if axis < len(shape) - 1:
-        return _by_moved_rows(kernel, axis, out, arrays)
     result = destination(out, shape, dtype)
-    launch(kernel, pool_for(result.size), *[_as_rows(x) for x in arrays], _as_rows(result))
-    return deliver(result, out)
-
-
-def _by_moved_rows(kernel, axis, out, arrays):
-    """The same for an axis that is not the last: it is moved there, and the result back."""
-    not_in_a_program("an axis is moved to the end")
-    moved = [np.ascontiguousarray(np.moveaxis(x, axis, -1)) for x in arrays]
-    result = empty(moved[0].shape, moved[0].dtype)
-    launch(kernel, pool_for(result.size), *[_as_rows(x) for x in moved], _as_rows(result))
-    result = np.moveaxis(result, -1, axis)
-    if out is None:
-        return np.ascontiguousarray(result)
-    check_out(out, result.shape, result.dtype)
+    if axis >= len(shape) - 1:
+        launch(of_rows, pool_for(result.size), *[_as_rows(x) for x in arrays], _as_rows(result))
+    else:
+        flat = [x.reshape(-1) for x in (*arrays, result)]
+        launch(of_columns, pool_for(result.size), *flat, shape[axis], math.prod(shape[axis + 1 :]))
     return deliver(result, out)
 
 
@@ -332,6 +322,153 @@ def _log_softmax_backward_part(part, g2d, y2d, out2d):
             sum_of_g = total(g, i * columns, (i + 1) * columns)
             for k in range(np.uint64(columns)):
                 out[row + k] = g[row + k] - work[p + k] * sum_of_g
+
+
+# --- columns: softmax along an axis that is not the last -----------------------------------------------------------
+# Vectors run across the columns of a strip, for which the largest elements and the sums are kept.
+
+STRIP = 4096  # elements of a strip, of at least NARROWEST and at most WIDEST columns
+NARROWEST, WIDEST = 64, 512
+
+
+@inlined
+def _columns_of_a_strip(size, inner):
+    return min(inner, min(WIDEST, max(NARROWEST, STRIP // max(1, size))))
+
+
+@inlined
+def _strips_and_parts(x, size, inner):
+    """How many strips there are, and how many parts of some of them."""
+    width = max(1, _columns_of_a_strip(size, inner))
+    strips = x.size // max(1, size * inner) * ((inner + width - 1) // width)
+    together = _rows_in(PART, size * width)
+    return strips, (strips + together - 1) // together
+
+
+@inlined
+def _strip(strip, size, inner):
+    """The first element of a strip, and how many columns it has."""
+    width = _columns_of_a_strip(size, inner)
+    strips = (inner + width - 1) // width
+    first = strip % strips * width
+    return strip // strips * size * inner + first, min(width, inner - first)
+
+
+@inlined
+def _strips_of_part(part, strips, parts):
+    return range(part * strips // parts, (part + 1) * strips // parts)
+
+
+@inlined
+def _largest_of_columns(x, start, size, inner, maxima):
+    for j in range(maxima.size):
+        maxima[j] = -np.inf
+    for row in range(size):
+        first = np.uint64(start + row * inner)
+        for j in range(np.uint64(maxima.size)):
+            maxima[j] = vecmath.maximum(maxima[j], x[first + j])
+
+
+@kernel
+def _softmax_of_columns(pool, x, out, size, inner):
+    strips, parts = _strips_and_parts(x, size, inner)
+    spread(pool, _softmax_of_strips, parts, (x, out, size, inner, strips, parts))
+
+
+@inlined
+def _softmax_of_strips(part, x, out, size, inner, strips, parts):
+    vecmath.prefer_wide_vectors()
+    for strip in _strips_of_part(part, strips, parts):
+        start, width = _strip(strip, size, inner)
+        maxima, totals = np.empty(width, x.dtype), np.zeros(width)
+        _largest_of_columns(x, start, size, inner, maxima)
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                out[first + j] = vecmath.exp_nonpositive(x[first + j] - maxima[j])
+            for j in range(np.uint64(width)):
+                totals[j] += out[first + j]
+        for j in range(width):
+            maxima[j] = 1 / totals[j]
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                out[first + j] *= maxima[j]
+
+
+@kernel
+def _softmax_backward_of_columns(pool, g, y, out, size, inner):
+    strips, parts = _strips_and_parts(g, size, inner)
+    spread(pool, _softmax_backward_of_strips, parts, (g, y, out, size, inner, strips, parts))
+
+
+@inlined
+def _softmax_backward_of_strips(part, g, y, out, size, inner, strips, parts):
+    vecmath.prefer_wide_vectors()
+    for strip in _strips_of_part(part, strips, parts):
+        start, width = _strip(strip, size, inner)
+        totals, dots = np.zeros(width), np.empty(width, g.dtype)
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                totals[j] += g[first + j] * y[first + j]
+        for j in range(width):
+            dots[j] = totals[j]
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                out[first + j] = y[first + j] * (g[first + j] - dots[j])
+
+
+@kernel
+def _log_softmax_of_columns(pool, x, out, size, inner):
+    strips, parts = _strips_and_parts(x, size, inner)
+    spread(pool, _log_softmax_of_strips, parts, (x, out, size, inner, strips, parts))
+
+
+@inlined
+def _log_softmax_of_strips(part, x, out, size, inner, strips, parts):
+    vecmath.prefer_wide_vectors()
+    for strip in _strips_of_part(part, strips, parts):
+        start, width = _strip(strip, size, inner)
+        maxima, logs, totals = np.empty(width, x.dtype), np.empty(width, x.dtype), np.zeros(width)
+        _largest_of_columns(x, start, size, inner, maxima)
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                logs[j] = vecmath.exp_nonpositive(x[first + j] - maxima[j])
+            for j in range(np.uint64(width)):
+                totals[j] += logs[j]
+        for j in range(width):
+            logs[j] = vecmath.log(x.dtype.type(totals[j]))
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                out[first + j] = (x[first + j] - maxima[j]) - logs[j]
+
+
+@kernel
+def _log_softmax_backward_of_columns(pool, g, y, out, size, inner):
+    strips, parts = _strips_and_parts(g, size, inner)
+    spread(pool, _log_softmax_backward_of_strips, parts, (g, y, out, size, inner, strips, parts))
+
+
+@inlined
+def _log_softmax_backward_of_strips(part, g, y, out, size, inner, strips, parts):
+    vecmath.prefer_wide_vectors()
+    for strip in _strips_of_part(part, strips, parts):
+        start, width = _strip(strip, size, inner)
+        totals, sums = np.zeros(width), np.empty(width, g.dtype)
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                totals[j] += g[first + j]
+        for j in range(width):
+            sums[j] = totals[j]
+        for row in range(size):
+            first = np.uint64(start + row * inner)
+            for j in range(np.uint64(width)):
+                out[first + j] = g[first + j] - vecmath.exp_nonpositive(y[first + j]) * sums[j]
 
 
 # --- cross-entropy -------------------------------------------------------------------------------------------------

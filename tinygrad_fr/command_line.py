@@ -378,6 +378,11 @@ def _cross_entropy() -> None:
         _backward(F.nll_loss(F.log_softmax(x, 1), y))
 
 
+def _normalization() -> None:
+    for layer in (nn.BatchNorm1d(6), nn.LayerNorm(6)):
+        _backward(layer(torch.zeros(SMALL, requires_grad=True)))
+
+
 def _losses() -> None:
     for shape in (SMALL, LARGE):
         x, y = torch.full(shape, 0.5, requires_grad=True), torch.ones(shape)
@@ -494,6 +499,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "cross entropy": _cross_entropy,
     "pooling": _pooling,
     "interpolation": _interpolation,
+    "normalization": _normalization,
     "other losses": _losses,
     "reductions": _reductions,
     "random draws": _random_draws,

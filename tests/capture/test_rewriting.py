@@ -158,6 +158,40 @@ def test_a_step_with_an_embedding_is_one_program_that_looks_at_every_index():
             compiled(letters, torch.zeros(6, dtype=torch.int64))
 
 
+NORMS = {
+    "batch": lambda: nn.BatchNorm1d(4),
+    "batch, by the mean of all": lambda: nn.BatchNorm1d(4, momentum=None),
+    "layer": lambda: nn.LayerNorm(4),
+    "group": lambda: nn.GroupNorm(2, 4),
+    "root mean square": lambda: nn.RMSNorm(4),
+    "softmax of columns": lambda: nn.Softmax(0),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_step_with_normalisation_is_one_program(name):
+    def trained(compile):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 4), NORMS[name](), nn.ReLU(), nn.Linear(4, 3))
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = compile(step)
+        losses = [step(*batch(i)).item() for i in range(6)]
+        return step, losses, {key: value.tolist() for key, value in model.state_dict().items()}
+
+    compiled, *found = trained(torch.compile)
+    _, *expected = trained(lambda function: function)
+    assert found == expected
+    assert all(each._forward.is_native for program in programs_of(compiled) for each in program.recipe._instances)
+
+
 def test_memory_serves_one_array_after_the_other():
     def function(x):
         for _ in range(20):

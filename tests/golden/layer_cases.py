@@ -245,3 +245,22 @@ PACKED = [
     ("GRU", {"bidirectional": True, "num_layers": 2}, (2, 4, 1), False),
     ("LSTM", {"bidirectional": True, "batch_first": True}, (1, 4, 4, 2), False),
 ]
+
+# ---------------------------------------------------------------------------------------------------------------
+# Normalisation over long planes and rows, without a plane, and of nothing, as layers: recorded in norms.json.
+
+NORMS = [
+    ("BatchNorm1d", (3,), {}, ((4, 3), (0, 3))),
+    ("BatchNorm1d", (70,), {"affine": False}, ((5, 70), (2, 70))),
+    ("BatchNorm2d", (2,), {"momentum": None}, ((2, 2, 9, 8), (1, 2, 8, 8), (0, 2, 9, 9))),
+    ("InstanceNorm1d", (2,), {"affine": True, "track_running_stats": True}, ((3, 2, 70), (1, 2, 70))),
+    ("InstanceNorm2d", (2,), {"track_running_stats": True, "momentum": 0.4}, ((2, 2, 2, 3),)),
+    ("GroupNorm", (2, 4), {}, ((3, 4),)),
+    ("GroupNorm", (2, 4), {"affine": False}, ((2, 4, 70),)),
+    ("GroupNorm", (2, 4), {}, ((0, 4, 3),)),
+    ("LayerNorm", (130,), {}, ((3, 130),)),
+    ("LayerNorm", (3,), {"eps": 0.1}, ((40, 3),)),
+    ("LayerNorm", (3,), {}, ((0, 3),)),
+    ("RMSNorm", ((5, 14),), {}, ((2, 5, 14),)),
+    ("RMSNorm", (3,), {"elementwise_affine": False, "eps": 0.1}, ((40, 3),)),
+]

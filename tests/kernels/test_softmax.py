@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tinygrad_fr.kernels import reference, softmax
 from tinygrad_fr.kernels._launch import collect
-from tinygrad_fr.kernels._threads import get_num_threads, set_num_threads
+from tinygrad_fr.kernels._threads import MOST_THREADS, get_num_threads, set_num_threads
 from tinygrad_fr.kernels.program import Program
 
 from .strategies import DTYPES, arrays, assert_close, dtypes, empty_in_layout, layouts, shapes
@@ -255,6 +255,37 @@ def test_the_same_bits_on_any_number_of_threads(shape):
         set_num_threads(before)
     for each, other in zip(together, alone, strict=True):
         np.testing.assert_array_equal(each.view(np.int32), other.view(np.int32))
+
+
+@pytest.mark.parametrize("shape", [(64, 10, 700), (3, 1500, 70), (700, 30, 4)])
+def test_columns_have_the_same_bits_on_any_number_of_threads(shape):
+    random = np.random.default_rng(0)
+    x, g = random.standard_normal((2, *shape), np.float32)
+    found, before = [], get_num_threads()
+    try:
+        for threads in (1, MOST_THREADS):
+            set_num_threads(threads)
+            y, logs = softmax.softmax(x, 1), softmax.log_softmax(x, 1)
+            found.append((y, logs, softmax.softmax_backward(g, y, 1), softmax.log_softmax_backward(g, logs, 1)))
+    finally:
+        set_num_threads(before)
+    for one, other in zip(*found, strict=True):
+        assert one.tobytes() == other.tobytes()
+    np.testing.assert_allclose(found[0][0], reference.softmax(x, 1), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found[0][1], reference.log_softmax(x, 1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_an_axis_that_is_not_the_last_is_a_launch_too(name):
+    x, g = np.random.default_rng(0).standard_normal((2, 3, 4, 5), np.float32)
+    forward, backward = getattr(softmax, name), getattr(softmax, f"{name}_backward")
+    out, pulled = np.empty_like(x), np.empty_like(x)
+    with collect() as launches:
+        forward(x, 1, out=out)
+        backward(g, out, 1, out=pulled)
+    Program(launches).run()
+    np.testing.assert_array_equal(out, forward(x, 1))
+    np.testing.assert_array_equal(pulled, backward(g, out, 1))
 
 
 def test_forward_and_backward_are_a_launch_each_that_tells_the_row_of_a_bad_target():

@@ -11,9 +11,11 @@ import tinygrad_fr.nn.functional as F
 from tinygrad_fr import nn
 from tinygrad_fr.nn.utils import rnn
 
-from ..golden.layer_cases import FUNCTIONS, LAYERS, NAMED, PACKED, SEVERAL_INPUTS, numbers
+from ..golden.layer_cases import FUNCTIONS, LAYERS, NAMED, NORMS, PACKED, SEVERAL_INPUTS, numbers
 
-RECORDED = json.loads((Path(__file__).parents[1] / "golden" / "layers.json").read_text())
+GOLDEN = Path(__file__).parents[1] / "golden"
+RECORDED = json.loads((GOLDEN / "layers.json").read_text())
+RECORDED["norms"] = json.loads((GOLDEN / "norms.json").read_text())["layers"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:Initializing zero-element")
 
@@ -50,13 +52,13 @@ def named(case):
     return f"{name} {rest}"
 
 
-def paired(cases, key):
-    return pytest.mark.parametrize(
-        ("case", "recorded"), list(zip(cases, RECORDED[key], strict=True)), ids=list(map(named, cases))
-    )
+def paired(**cases):
+    """Each case of every list with what is recorded under the list's name."""
+    pairs = [pair for key, each in cases.items() for pair in zip(each, RECORDED[key], strict=True)]
+    return pytest.mark.parametrize(("case", "recorded"), pairs, ids=[named(case) for case, _ in pairs])
 
 
-@paired(FUNCTIONS, "functions")
+@paired(functions=FUNCTIONS)
 def test_functions_are_pytorchs(case, recorded):
     name, shapes, options = case
     leaves = [filled(shape, phase) for phase, shape in enumerate(shapes)]
@@ -72,7 +74,7 @@ def made(name, arguments, options):
     return layer
 
 
-@paired(LAYERS, "layers")
+@paired(layers=LAYERS, norms=NORMS)
 def test_layers_are_pytorchs(case, recorded):
     name, arguments, options, shapes = case
     layer = made(name, arguments, options)
@@ -86,7 +88,7 @@ def test_layers_are_pytorchs(case, recorded):
     assert_close(tensors_of(layer.eval()(*calls[-1])), recorded["evaluation"])
 
 
-@paired(PACKED, "packed")
+@paired(packed=PACKED)
 def test_packed_sequences_are_pytorchs(case, recorded):
     name, options, lengths, enforce_sorted = case
     layer = made(name, (3, 4), options)

@@ -11,11 +11,31 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
+
+class _AffineNorm(Module):
+    """A layer that ends in an affine map by ``weight`` and ``bias``, each of which may be None."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _add_affine_map(self, shape, affine, bias, device, dtype):
+        like = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(ones(shape, **like)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(shape, **like)) if affine and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Set the affine map to the identity."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # With running statistics.
 
 
-class _NormWithStatistics(Module):
+class _NormWithStatistics(_AffineNorm):
     """What batch and instance normalisation share: an affine map, and a running mean and variance.
 
     ``running_mean``, ``running_var`` (num_features,) and ``num_batches_tracked`` () are buffers, None without
@@ -23,23 +43,31 @@ class _NormWithStatistics(Module):
     share of the newest batch, None the mean of all batches so far.
     """
 
-    weight: Parameter | None
-    bias: Parameter | None
     running_mean: Any
     running_var: Any
     num_batches_tracked: Any
     _dims: tuple[int, ...]
 
-    def _set_up(self, num_features, eps, momentum, affine, track_running_stats, device, dtype, bias):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ):
+        super().__init__()
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        like = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(ones(num_features, **like)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_features, **like)) if affine and bias else None)
-        tracked = track_running_stats
+        self._add_affine_map(num_features, affine, bias, device, dtype)
+        like, tracked = {"device": device, "dtype": dtype}, track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **like) if tracked else None)
         self.register_buffer("running_var", ones(num_features, **like) if tracked else None)
         self.register_buffer("num_batches_tracked", tensor(0, dtype=int64) if tracked else None)
@@ -54,10 +82,7 @@ class _NormWithStatistics(Module):
     def reset_parameters(self) -> None:
         """Forget all batches, and set the affine map to the identity."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_dims(self, input: Tensor) -> None:
         if input.ndim not in self._dims:
@@ -76,21 +101,6 @@ class _BatchNorm(_NormWithStatistics):
 
     Source: Ioffe and Szegedy, 2015.
     """
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ):
-        super().__init__()
-        self._set_up(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_dims(input)
@@ -139,8 +149,7 @@ class _InstanceNorm(_NormWithStatistics):
         *,
         bias: bool = True,
     ):
-        super().__init__()
-        self._set_up(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_dims(input)
@@ -187,14 +196,11 @@ class InstanceNorm3d(_InstanceNorm):
 # Without.
 
 
-class LayerNorm(Module):
+class LayerNorm(_AffineNorm):
     """Normalised over the last axes, which have ``normalized_shape``.  (*, *shape) -> (*, *shape).
 
     Source: Ba et al., 2016.
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -209,17 +215,7 @@ class LayerNorm(Module):
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        like = {"device": device, "dtype": dtype}
-        shape, affine = self.normalized_shape, elementwise_affine
-        self.register_parameter("weight", Parameter(ones(shape, **like)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(shape, **like)) if affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Set the affine map to the identity."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._add_affine_map(self.normalized_shape, elementwise_affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return normalization.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -266,14 +262,11 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_AffineNorm):
     """Each group of channels of each sample normalised over its elements.  (N, C, *) -> (N, C, *).
 
     Source: Wu and He, 2018.
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -293,16 +286,7 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        like = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(ones(num_channels, **like)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_channels, **like)) if affine and bias else None)
-
-    def reset_parameters(self) -> None:
-        """Set the affine map to the identity."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._add_affine_map(num_channels, affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return normalization.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

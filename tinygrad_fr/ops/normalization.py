@@ -217,7 +217,7 @@ def _sizes_of_rows(name, input, normalized_shape, weight, bias):
     """The sizes of an input of rows of ``normalized_shape``, each of which is one group of features."""
     if not isinstance(normalized_shape, (tuple, list)):
         raise TypeError(f"{name}(): argument 'normalized_shape' must be tuple of ints, not {normalized_shape!r}")
-    shape, own = list(normalized_shape), list(input._array.shape)
+    shape, own = tuple(normalized_shape), input._array.shape
     if not shape:
         raise RuntimeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
@@ -225,14 +225,14 @@ def _sizes_of_rows(name, input, normalized_shape, weight, bias):
         )
     _check_types(input, weight=weight, bias=bias)
     for what, values in (("weight", weight), ("bias", bias)):
-        if values is not None and list(values._array.shape) != shape:
+        if values is not None and values._array.shape != shape:
             raise RuntimeError(
                 f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape "
-                f"{list(values.shape)} and normalized_shape = {shape}"
+                f"{list(values.shape)} and normalized_shape = {list(shape)}"
             )
     if own[-len(shape) :] != shape:
         raise RuntimeError(
-            f"Given normalized_shape={shape}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
-            f"input of size{own}"
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
+            f"got input of size{list(own)}"
         )
     return math.prod(own[: -len(shape)]), 1, 1, math.prod(shape), 1
