@@ -51,7 +51,7 @@ def draw_tiles(axes: "Axes", tiles: np.ndarray, signed: bool, aspect: Any = "equ
 # --- filters -----------------------------------------------------------------------------------------------------
 
 
-def filters(model: nn.Sequential) -> "Figure":
+def filters(model: nn.Module) -> "Figure":
     """The weights of both convolutions: of the second, one filter for each pair of a map and one of the first."""
     figure = new_figure(11, 6.6)
     figure.suptitle("Filters: red adds what it lies on, blue takes it away")
@@ -81,7 +81,7 @@ def label_tiles(axes: "Axes", weights: np.ndarray) -> None:
 
 
 @torch.no_grad()
-def activations(model: nn.Sequential, x: torch.Tensor) -> dict[str, torch.Tensor]:
+def activations(model: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
     """What each layer makes of one image, which is standardised.  (1, H*W) -> (C, H, W) or (C,) each."""
     results = {}
     for name, layer in model.named_children():
@@ -90,12 +90,12 @@ def activations(model: nn.Sequential, x: torch.Tensor) -> dict[str, torch.Tensor
     return results
 
 
-def feature_maps(model: nn.Sequential, image: np.ndarray, x: torch.Tensor) -> "Figure":
+def feature_maps(model: nn.Module, image: np.ndarray, x: torch.Tensor) -> "Figure":
     """An image (H, W), what each layer makes of it, and the probabilities.  x: (1, H*W), the image standardised."""
     layers = activations(model, x)
     figure = new_figure(11, 13)
     figure.suptitle("A digit on its way through LeNet-5")
-    top, below = figure.subfigures(2, 1, height_ratios=[1, 4.5])
+    top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 4.5]).flat
     draw_ends(top, image, F.softmax(layers["linear5"], dim=0).numpy())
     grid = below.subplots(len(LAYERS), 1, height_ratios=[height for _, height in LAYERS.values()])
     for axes, (name, (title, _)) in zip(grid, LAYERS.items(), strict=True):
