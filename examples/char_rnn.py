@@ -101,21 +101,20 @@ class Training(AnyTraining):
         self.step = torch.compile(self.train_step) if options.compile else self.train_step
 
     def check_length(self) -> None:
-        """ValueError: the text is shorter than what one step of learning takes."""
-        columns, steps = self.options.batch_size, self.options.steps
-        needed = (columns + 1) * steps + 1
+        """ValueError: the text is too short for one update, or for validation."""
+        columns, needed = self.options.batch_size, shortest(self.options)
         if len(self.text.train) < needed or len(self.text.validation) <= columns:
             raise ValueError(
                 f"{self.text.source} is too short, with {len(self.text.train):,} letters to learn from and "
-                f"{len(self.text.validation):,} for validation: {columns} columns of {steps} letters take {needed:,} "
-                f"and {columns + 1:,}. Give a longer text, or smaller --batch-size and --steps"
+                f"{len(self.text.validation):,} for validation: {columns} columns of {self.options.steps} letters take "
+                f"{needed:,} and {columns + 1:,}. Give a longer text, or smaller --batch-size and --steps"
             )
 
     def windows(self, text: np.ndarray) -> DataLoader:
         return DataLoader(Windows(text, self.options.batch_size, self.options.steps), batch_size=None)
 
     def train_epoch(self, title: str) -> tuple[float, float]:
-        """One pass over the text. Windows begin at other letters each time: else some letters never have a past."""
+        """One pass over the text. Windows begin elsewhere each time: gradients end always, but not always there."""
         columns, steps = self.options.batch_size, self.options.steps
         start = int(torch.randint(steps, ()))
         end = len(self.text.train) - steps + start + 1  # as many letters whatever the start
@@ -152,6 +151,11 @@ class Training(AnyTraining):
         return f"{counts}, {len(self.text.alphabet) - 1} different ones and {self.text.rare():.2%} rare ones"
 
 
+def shortest(options: argparse.Namespace) -> int:
+    """How many letters one update takes, wherever its window begins."""
+    return (options.batch_size + 1) * options.steps + 1
+
+
 # --- test --------------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +163,7 @@ def report(options: argparse.Namespace, training: Training) -> float:
     """Print the test and what the network writes, and write the files of --out; gives the cross-entropy of the test."""
     results = test(training)
     print(results.table(), flush=True)
-    written = {temperature: write_text(options, training, temperature) for temperature in options.temperature}
+    written = {temperature: going_on(options, training, temperature) for temperature in options.temperature}
     for temperature, letters in written.items():
         print(f"\n--- written at temperature {temperature:g}, the prompt first\n{letters}")
     print("---", flush=True)
@@ -185,7 +189,7 @@ def losses(training: Training, counted: NGram, text: np.ndarray) -> dict[str, fl
     return {**dict(by_counting), training.options.cell: by_network}
 
 
-def write_text(options: argparse.Namespace, training: Training, temperature: float) -> str:
+def going_on(options: argparse.Namespace, training: Training, temperature: float) -> str:
     """The prompt, and how the network goes on. The same options give the same text, also when a run is resumed."""
     text = training.text
     prompt = text.encode(options.prompt) if options.prompt else text.test[:PROMPT]
@@ -198,7 +202,7 @@ def compare_memories(options: argparse.Namespace, text: Text) -> tuple[dict[str,
 
     -> two (T, N) for each cell, int.
     """
-    beginning = replace(text, train=text.train[:ENOUGH_TO_COMPARE])
+    beginning = replace(text, train=text.train[: max(ENOUGH_TO_COMPARE, shortest(options))])
     norms, updates = {}, 0
     for cell in CELLS:
         training = Training(argparse.Namespace(**{**vars(options), "cell": cell}), beginning)

@@ -1,6 +1,5 @@
 """examples/char_rnn.py, on short texts: what is read, counted, learnt and written; files, errors, interruptions."""
 
-import csv
 import os
 import random
 import re
@@ -24,7 +23,7 @@ import tinygrad_fr.nn.functional as F
 from .conftest import EXAMPLES
 
 LAST_LINE = re.compile(r"test cross-entropy: \d\.\d{4}$")
-SMALL = ("--hidden", "8", "--batch-size", "4", "--steps", "6", "--lr", "0.02", "--threads", "1", "--length", "40")
+SMALL = ("--hidden", "8", "--batch-size", "8", "--steps", "8", "--lr", "0.02", "--threads", "1", "--length", "40")
 QUICK = (*SMALL, "--epochs", "2", "--no-compile")
 FRENCH = "le chêne un jour dit au roseau vous avez bien sujet d'accuser la nature un roitelet pour vous est un fardeau"
 GREEK = "μῆνιν ἄειδε θεὰ πηληϊάδεω ἀχιλῆος οὐλομένην ἣ μυρία ἀχαιοῖς ἄλγεα ἔθηκε πολλὰς δὲ ἰφθίμους ψυχὰς ἄϊδι"
@@ -62,13 +61,12 @@ def start(*arguments: str | Path) -> subprocess.Popen:
     return subprocess.Popen(command, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def read_history(folder: Path) -> list[dict[str, str]]:
-    with open(folder / "history.csv", newline="") as file:
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-
-
-def weights(folder: Path) -> dict[str, bytes]:
-    return {name: each.numpy().tobytes() for name, each in torch.load(folder / "weights.safetensors").items()}
+def outcome(result: Namespace, checkpoint: Path) -> tuple[str, dict[str, bytes], list[dict[str, float]]]:
+    """What a run leaves, but for the seconds: what it printed in the end, its weights, its history."""
+    state = torch.load(checkpoint / "checkpoint.safetensors")["state"]
+    weights = {name: each.numpy().tobytes() for name, each in state["weights"].items()}
+    history = [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in state["history"]]
+    return result.out.partition("weights of epoch")[2], weights, history
 
 
 def network(cell: str, letters: int = 9, hidden: int = 5, layers: int = 1) -> _letters.LetterNetwork:
@@ -198,9 +196,9 @@ def test_windows_with_what_is_remembered_give_what_the_whole_text_gives(cell):
         scores, new = model(part, memory)
         _letters.remember(memory, new)
         parts.append(scores)
-    torch.testing.assert_close(torch.cat(parts), whole)
+    np.testing.assert_allclose(torch.cat(parts).detach(), whole.detach(), rtol=1e-5, atol=1e-6)
     for one, other in zip(_letters.parts_of(memory), _letters.parts_of(end), strict=True):
-        torch.testing.assert_close(one, other.detach())
+        np.testing.assert_allclose(one, other.detach(), rtol=1e-5, atol=1e-6)
     _letters.forget(memory)
     assert all((part == 0).all() for part in _letters.parts_of(memory))
 
@@ -269,10 +267,10 @@ def test_a_run_with_each_cell(run, french, cell):
 
 
 def test_a_compiled_step_gives_the_same_bits(run, french, tmp_path):
-    for way in ("--compile", "--no-compile"):
-        assert run("--text", french, *SMALL, "--epochs", "2", way, "--out", tmp_path / way).err == ""
-    assert weights(tmp_path / "--compile") == weights(tmp_path / "--no-compile")
-    assert read_history(tmp_path / "--compile") == read_history(tmp_path / "--no-compile")
+    ways = ("--compile", "--no-compile")
+    results = [run("--text", french, *QUICK, way, "--checkpoint", tmp_path / way) for way in ways]
+    assert [result.err for result in results] == ["", ""]
+    assert outcome(results[0], tmp_path / ways[0]) == outcome(results[1], tmp_path / ways[1])
 
 
 def test_a_network_remembers_farther_than_counting(run, tmp_path):
@@ -286,32 +284,33 @@ def test_a_network_remembers_farther_than_counting(run, tmp_path):
     assert table["lstm"] < 0.7 * table["5-gram"]
 
 
-@pytest.mark.parametrize("words", [FRENCH, GREEK])
-def test_files_of_a_text_of_any_alphabet(run, tmp_path, words):
-    (tmp_path / "text").write_text(text_of(words), encoding="utf-8")
-    prompt = words.split()[0]
-    result = run("--text", tmp_path / "text", *QUICK, "--out", tmp_path / "out", "--prompt", prompt)
+def test_the_files_of_a_run(run, tmp_path):
+    (tmp_path / "text").write_text(text_of(GREEK), encoding="utf-8")
+    result = run("--text", tmp_path / "text", *QUICK, "--out", tmp_path / "out", "--prompt", "θεὰ")
     assert (result.code, result.err) == (0, "")
     written = (tmp_path / "out" / "written.txt").read_text(encoding="utf-8")
-    assert written.startswith(f"--- temperature 0.5\n{prompt}")
-    letters = written.partition("\n")[2].partition("\n\n---")[0]
-    assert len(letters) == len(prompt) + 40
-    assert set(letters) <= set(words) | {"\n"}
+    at_a_half, at_one = re.findall(r"--- temperature [\d.]+\n(.{43})\n", written, re.DOTALL)
+    assert at_a_half != at_one
+    for letters in (at_a_half, at_one):
+        assert letters.startswith("θεὰ")
+        assert set(letters) <= set(GREEK) | {"\n"}
+        assert letters in result.out
     for name in ("learning_curves.png", "next_letters.png", "gradient_norms.png"):
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     report = (tmp_path / "out" / "report.txt").read_text(encoding="utf-8")
     for part in ("cell:           lstm", "5-gram", "best epoch", "alphabet", "LSTM(64, 8)", result.last.split()[-1]):
         assert part in report
-    assert [row["epoch"] for row in read_history(tmp_path / "out")] == ["1", "2"]
+    assert len((tmp_path / "out" / "history.csv").read_text().splitlines()) == 3
+    assert torch.load(tmp_path / "out" / "weights.safetensors")["recurrent.weight_hh_l0"].shape == (32, 8)
 
 
 def test_a_seed_and_the_number_of_threads_fix_every_bit(run, french, tmp_path):
-    for i, count in enumerate(("1", str(os.cpu_count()))):
-        run("--text", french, *QUICK, "--threads", count, "--out", tmp_path / str(i))
-    assert weights(tmp_path / "0") == weights(tmp_path / "1")
-    assert (tmp_path / "0" / "written.txt").read_text() == (tmp_path / "1" / "written.txt").read_text()
-    run("--text", french, *QUICK, "--seed", "1", "--out", tmp_path / "other")
-    assert weights(tmp_path / "other") != weights(tmp_path / "0")
+    options = {"1": ("1", "0"), "all": (str(os.cpu_count()), "0"), "other": ("1", "1")}
+    outcomes = {}
+    for name, (threads, seed) in options.items():
+        result = run("--text", french, *QUICK, "--threads", threads, "--seed", seed, "--checkpoint", tmp_path / name)
+        outcomes[name] = outcome(result, tmp_path / name)
+    assert outcomes["1"] == outcomes["all"] != outcomes["other"]
 
 
 def test_training_stops_when_validation_no_longer_improves(run, french, tmp_path):
@@ -371,12 +370,11 @@ def test_a_file_that_is_not_there(run, tmp_path):
 # --- interruptions -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", [0, 2, 3])
+@pytest.mark.parametrize("moment", [0, 2])
 def test_a_resumed_run_ends_with_the_same_bits(run, french, tmp_path, monkeypatch, moment):
-    """Interrupted in the middle of the epoch after ``moment``, or at the end."""
-    options = ("--text", french, *SMALL, "--epochs", "3", "--no-compile", "--cell", "gru")
-    assert run(*options, "--out", tmp_path / "at once").code == 0
-    kept = ("--checkpoint", tmp_path / "kept", "--out", tmp_path / "out")
+    """Interrupted in the middle of the epoch after ``moment``."""
+    options = ("--text", french, *SMALL, "--epochs", "3", "--no-compile", "--cell", "gru", "--checkpoint")
+    at_once = outcome(run(*options, tmp_path / "at once"), tmp_path / "at once")
     train_epoch = char_rnn.Training.train_epoch
 
     def interrupted(training, title):
@@ -387,15 +385,10 @@ def test_a_resumed_run_ends_with_the_same_bits(run, french, tmp_path, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(char_rnn.Training, "train_epoch", interrupted)
-        assert run(*options, *kept).code == (130 if moment < 3 else 0)
-    result = run(*options, *kept, "--resume")
-    assert result.code == 0
+        assert run(*options, tmp_path / "kept").code == 130
+    result = run(*options, tmp_path / "kept", "--resume")
     assert f"continuing after epoch {moment}" in result.out
-    for folder in ("out", "at once"):
-        assert (tmp_path / folder / "written.txt").exists()
-    assert weights(tmp_path / "out") == weights(tmp_path / "at once")
-    assert read_history(tmp_path / "out") == read_history(tmp_path / "at once")
-    assert (tmp_path / "out" / "written.txt").read_text() == (tmp_path / "at once" / "written.txt").read_text()
+    assert outcome(result, tmp_path / "kept") == at_once
 
 
 def test_a_finished_run_writes_again_from_another_prompt(run, french, tmp_path):
@@ -429,4 +422,4 @@ def test_ctrl_c_saves_the_best_weights(french, tmp_path):
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert torch.load(tmp_path / "weights.safetensors")["recurrent.weight_hh_l0"].shape == (32, 8)
-    assert len(read_history(tmp_path)) >= 2
+    assert (tmp_path / "history.csv").read_text().startswith("epoch,train_loss")
