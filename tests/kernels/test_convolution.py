@@ -49,6 +49,7 @@ class Case:
         return [
             module.convolution(x, weight, **how),
             module.convolution(x, weight, self.bias, activation="relu", **how),
+            module.convolution(x, weight, mask=y, **how),
             module.input_gradient(y, weight, **how),
             module.input_gradient(y, weight, self.bias_of_channels, activation="relu", **how),
             module.input_gradient(y, weight, mask=x, **how),
@@ -125,9 +126,11 @@ def test_every_way_through_the_loops(name, dtype):
 @pytest.mark.parametrize("name", LARGE)
 def test_gates_are_those_of_activation(name):
     case = Case(0, *LARGE[name])
-    plain, bits = case.results(), activation.relu
+    forward, _, masked_forward, backward, _, masked_backward, *_ = case.results()
     gated = convolution.convolution(case.x, case.weight, activation="relu", **case.how)
-    same_bits([gated, plain[4]], [bits(plain[0]), activation.relu_backward(plain[2], case.x)])
+    expected = activation.relu(forward), activation.relu_backward(forward, case.y)
+    same_bits([gated, masked_forward], expected)
+    same_bits([masked_backward], [activation.relu_backward(backward, case.x)])
 
 
 @pytest.mark.parametrize("name", LARGE)
