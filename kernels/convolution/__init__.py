@@ -9,6 +9,7 @@ Arrays of two dtypes are a TypeError, an array whose shape does not fit is a Val
 """
 
 import functools
+from typing import Any
 
 import numba
 import numpy as np
@@ -159,7 +160,9 @@ class _Kernels:
 
     @functools.cached_property
     def convolve(self):
-        return self._compiled(convolve, types.intp, *[self._flat] * 4, self._numbers, types.intp, types.intp, self._flat)
+        return self._compiled(
+            convolve, types.intp, *[self._flat] * 4, self._numbers, types.intp, types.intp, self._flat
+        )
 
     @functools.cached_property
     def spread_back(self):
@@ -184,4 +187,4 @@ class _Kernels:
         return plain(bias, "bias")
 
 
-_KERNELS_OF = {dtype: _Kernels(dtype) for dtype in (FLOAT32, FLOAT64)}
+_KERNELS_OF: dict[Any, _Kernels] = {dtype: _Kernels(dtype) for dtype in (FLOAT32, FLOAT64)}
