@@ -775,13 +775,13 @@ def weight_gradient(g, x, *, bias=False, out=None, bias_out=None):
 # convolution
 
 
-def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, out=None):
+def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
     kernels = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
     result = np.zeros((groups, len(x), weight.shape[0] // groups, *windows[5]))
     padded = _padded(x, windows)
     for tap, seen in _seen(padded, windows):
         result += np.einsum("ngc...,goc->gno...", _grouped(padded[(..., *seen)], groups), kernels[(..., *tap)])
-    return _give(_activated(_plus(_ungrouped(result), bias), activation), out, x.dtype)
+    return _give(_gated(_plus(_ungrouped(result), bias), activation, mask), out, x.dtype)
 
 
 def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
@@ -791,8 +791,7 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
     for tap, seen in _seen(padded, windows):
         padded[(..., *seen)] += _ungrouped(np.einsum("ngo...,goc->gnc...", _grouped(y, groups), kernels[(..., *tap)]))
     inside = (slice(before, before + size) for size, before in zip(windows[0], windows[3], strict=True))
-    result = _activated(_plus(padded[(..., *inside)], bias), activation)
-    return _give(result if mask is None else np.where(mask <= 0, 0, result), out, y.dtype)
+    return _give(_gated(_plus(padded[(..., *inside)], bias), activation, mask), out, y.dtype)
 
 
 def convolution_weight_gradient(y, x, *, windows, groups=1, bias=False, out=None, bias_out=None):
@@ -842,5 +841,6 @@ def _plus(x, bias):
     return x if bias is None else x + bias.astype(np.float64).reshape(-1, *(1,) * (x.ndim - 2))
 
 
-def _activated(x, activation):
-    return np.where(x <= 0, 0, x) if activation == "relu" else x
+def _gated(x, activation, mask):
+    decider = x if activation == "relu" else mask
+    return x if decider is None else np.where(decider <= 0, 0, x)

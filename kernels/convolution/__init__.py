@@ -9,6 +9,7 @@ Arrays of two dtypes are a TypeError, an array whose shape does not fit is a Val
 """
 
 import functools
+from typing import Any
 
 import numba
 import numpy as np
@@ -29,34 +30,29 @@ from .weight_gradient import weigh
 _GATES = {None: NO_GATE, "relu": RELU}
 
 
-def _gate(activation):
-    if activation not in _GATES:
-        raise ValueError(f"expected activation to be None or 'relu', got {activation!r}")
-    return _GATES[activation]
-
-
-def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, out=None):
+def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
     """The products of each kernel with what each window sees, plus bias.
 
     x: (N, C, *sizes), weight: (O, C/G, *kernel), bias: (O,) -> (N, O, *counts). ``activation`` is None or "relu",
-    applied before the result leaves the registers. ``out`` receives the result and must not overlap the operands.
+    applied before the result leaves the registers; ``mask``, of the shape of the result, puts +0 where it is 0 or less:
+    relu's backward. ``out`` receives the result and must not overlap the operands.
     """
     sizes, _, _, _, _, counts = windows
     x, weight = plain(x), plain(weight, "weight")
     _check("x", x, (len(x), weight.shape[1] * groups, *sizes), weight)
-    return _convolved(x, weight, bias, counts, windows, groups, IN_ORDER, _gate(activation), None, out)
+    return _convolved(x, weight, bias, counts, windows, groups, IN_ORDER, _gate(activation, mask), mask, out)
 
 
 def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, mask=None, out=None):
     """The adjoint of `convolution` by its input, the transposed convolution, plus bias.
 
-    y: (N, O, *counts), weight: (O, C/G, *kernel), bias: (C,) -> (N, C, *sizes). ``mask``, of the shape of the result,
-    puts +0 where it is 0 or less: relu's backward. ``activation`` and ``out`` as in `convolution`.
+    y: (N, O, *counts), weight: (O, C/G, *kernel), bias: (C,) -> (N, C, *sizes). The others as in
+    `convolution`.
     """
     sizes, _, stride, _, _, counts = windows
     y, weight = plain(y, "y"), plain(weight, "weight")
     _check("y", y, (len(y), len(weight), *counts), weight)
-    gate = _gate(activation) if mask is None else MASK
+    gate = _gate(activation, mask)
     if sees_itself(windows):
         return _convolved(y, weight, bias, sizes, windows, groups, OUTPUTS_LAST, gate, mask, out)
     if len(weight) == groups and set(stride) == {1}:
@@ -128,6 +124,13 @@ def _check(name, x, shape, like):
         raise ValueError(f"expected {name} of shape {shape}, got {x.shape}")
 
 
+def _gate(activation, mask):
+    """What happens to a sum before it is stored."""
+    if activation not in _GATES:
+        raise ValueError(f"expected activation to be None or 'relu', got {activation!r}")
+    return _GATES[activation] if mask is None else MASK
+
+
 def _mask(mask, result):
     """The mask as a flat array; the result itself where there is none."""
     if mask is None:
@@ -157,7 +160,9 @@ class _Kernels:
 
     @functools.cached_property
     def convolve(self):
-        return self._compiled(convolve, types.intp, *[self._flat] * 4, self._numbers, types.intp, types.intp, self._flat)
+        return self._compiled(
+            convolve, types.intp, *[self._flat] * 4, self._numbers, types.intp, types.intp, self._flat
+        )
 
     @functools.cached_property
     def spread_back(self):
@@ -182,4 +187,4 @@ class _Kernels:
         return plain(bias, "bias")
 
 
-_KERNELS_OF = {dtype: _Kernels(dtype) for dtype in (FLOAT32, FLOAT64)}
+_KERNELS_OF: dict[Any, _Kernels] = {dtype: _Kernels(dtype) for dtype in (FLOAT32, FLOAT64)}

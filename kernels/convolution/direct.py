@@ -31,8 +31,8 @@ from .._jit import kernel, merged
 from ..gemm.micro import MASK, NO_GATE
 from ..simd import address, call, word
 
-# A direct tile holds OUTPUTS by VECTORS sums at most, of the 32 registers of AVX-512; for a number of outputs, dots hold
-# those of so many taps.
+# A direct tile holds OUTPUTS by VECTORS sums at most, in the 32 registers of AVX-512; for a number of outputs, dots
+# hold those of so many taps.
 OUTPUTS, VECTORS = 6, 4
 TAPS = (0, 8, 8, 8, 6, 4, 4)
 
@@ -74,13 +74,14 @@ def run_direct(table, outputs, taps, laid, offsets, copies, number, weight, star
     ``copies`` are addresses.
     """
     tiles = (outputs + OUTPUTS - 1) // OUTPUTS
-    for tile in range(tiles):
-        low, high = tile * outputs // tiles, (tile + 1) * outputs // tiles
+    for part in range(tiles):
+        low, high = part * outputs // tiles, (part + 1) * outputs // tiles
         function = word(table + 8 * (_DIRECT + high - low))
         rows = weight[0] + low * weight[1], weight[1], weight[2], start[0] + low * start[1], start[1]
         for i in range(0, number, VECTORS):
             place = out[0] + low * out[1], out[1], gate, mask + low * out[1]
-            call(function, (taps, laid, offsets, copies + i * _COPY) + rows + place)
+            tile = taps, laid, offsets, copies + i * _COPY
+            call(function, tile + rows + place)
 
 
 @merged
@@ -94,7 +95,8 @@ def run_dots(table, outputs, taps, laid, offsets, copies, number, y, out):
             whole = tap + several <= taps
             function = word(table + 8 * ((_DOTS if whole else _DOT) + high - low))
             left = number, laid, offsets + 8 * tap, copies, y[0] + low * y[1], y[1]
-            call(function, left + (out[0] + low * out[1] + tap * out[2], out[1], out[2]))
+            right = out[0] + low * out[1] + tap * out[2], out[1], out[2]
+            call(function, left + right)
             tap += several if whole else 1
 
 

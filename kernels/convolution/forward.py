@@ -51,25 +51,25 @@ def convolve(pool, table, direct, x, weight, bias, out, numbers, order, gate, ma
         tap_step, last = -s.size, (taps - 1) * s.size
     channels = depth_of(s.channels, max(1, KC // s.taps))
     items = s.samples * s.groups
-    laid = laid_out(s, channels, (PARTS + items - 1) // items)
-    parts = items * bands_of(laid)
+    layout = laid_out(s, channels, (PARTS + items - 1) // items)
+    parts = items * bands_of(layout)
     row_parts = max(1, min((PARTS + parts - 1) // parts, s.outputs // _FEWEST_ROWS))
     job = Job(
         table, direct, address(x), address(weight) + last, taps * s.outputs * s.size, row_step, tap_step,
         address(bias) if bias.size else 0, address(out), gate, address(mask), row_parts, channels,
     )  # fmt: skip
-    spread(pool, _convolve_part, parts * row_parts, (x, s, laid, job))
+    spread(pool, _convolve_part, parts * row_parts, (x, s, layout, job))
 
 
 @kernel
-def _convolve_part(task, like, s, l, job):
+def _convolve_part(task, like, s, layout, job):
     task, row_part = divmod(task, job.row_parts)
-    item, number = divmod(task, bands_of(l))  # the item is a group of a sample
+    item, number = divmod(task, bands_of(layout))  # the item is a group of a sample
     rows = row_part * s.outputs // job.row_parts, (row_part + 1) * s.outputs // job.row_parts
-    band = band_of(s, l, number)
+    band = band_of(s, layout, number)
     panel_row = widest_panel(rows[1] - rows[0]) * VECTOR_BYTES
     depth = job.channels * s.taps
-    band_bytes = 0 if is_plain(s) else laid_bytes(l, job.channels)
+    band_bytes = 0 if is_plain(s) else laid_bytes(layout, job.channels)
     memory = np.empty((depth + rows[1] - rows[0]) * panel_row + band_bytes + 4 * VECTOR_BYTES, np.uint8)
     is_direct = FREE_MASKS and s.outputs <= DIRECT and job.channels == s.channels and not is_plain(s)
     windows = WINDOWS if is_direct else panel_row // s.size
@@ -83,18 +83,20 @@ def _convolve_part(task, like, s, l, job):
         _repeat(bias, start[0], panel_row // s.size)
     else:
         start = job.table + 8 * ZEROS_SLOT, 0
-    write_tap_offsets(s, l, job.channels, offsets)
+    write_tap_offsets(s, layout, job.channels, offsets)
     if is_direct:
-        lay_out(like.dtype, s, l, band, job.x + item * s.channels * s.plane * s.size, s.channels, laid)
-        _convolve_directly(s, l, job, item, rows, band, laid, offsets, copies)
+        lay_out(like.dtype, s, layout, band, job.x + item * s.channels * s.plane * s.size, s.channels, laid)
+        _convolve_directly(s, layout, job, item, rows, band, laid, offsets, copies)
         keep(memory)
         return
     for channel in range(0, max(1, s.channels), max(1, job.channels)):
         channels = min(job.channels, s.channels - channel)
         x = job.x + (item * s.channels + channel) * s.plane * s.size
         if not is_plain(s):
-            lay_out(like.dtype, s, l, band, x, channels, laid)
-        _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid, offsets, copies, panel, start)
+            lay_out(like.dtype, s, layout, band, x, channels, laid)
+        _convolve_band(
+            like, s, layout, job, item, rows, band, channel, channels, x, laid, offsets, copies, panel, start
+        )
     keep(memory)
 
 
@@ -108,8 +110,9 @@ def _repeat(values, rows, count):
 
 
 @merged
-def _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid, offsets, copies, panel, start):
+def _convolve_band(like, s, layout, job, item, rows, band, channel, channels, source, start):
     """What the taps of some channels, from one on, add to some rows of a band."""
+    x, laid, offsets, copies, panel = source
     width, steps = VECTOR_BYTES // s.size, channels * s.taps
     tap = channel * s.taps
     weight = job.weight + item % s.groups * job.group_step + rows[0] * job.row_step + tap * job.tap_step
@@ -121,7 +124,7 @@ def _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid
         columns = min(vectors * width, band.count - at)
         y = x + (band.first + at) * s.size, s.plane * s.size
         if not is_plain(s):
-            number = write_copies(s, l, band, at, columns, copies)
+            number = write_copies(s, layout, band, at, columns, copies)
             y = panel, vectors * VECTOR_BYTES
             pack_columns(like.dtype, laid, offsets, steps, copies, number, panel, y[1])
         elif not (FREE_MASKS or columns == vectors * width):
@@ -135,14 +138,14 @@ def _convolve_band(like, s, l, job, item, rows, band, channel, channels, x, laid
 
 
 @merged
-def _convolve_directly(s, l, job, item, rows, band, laid, offsets, copies):
+def _convolve_directly(s, layout, job, item, rows, band, laid, offsets, copies):
     """Some rows of a band, all taps at once."""
     group = item % s.groups * s.outputs + rows[0]
     weight = job.weight + item % s.groups * job.group_step + rows[0] * job.row_step, job.row_step, job.tap_step
     start = (job.bias + group * s.size, s.size) if job.bias else (job.table + 8 * ZEROS_SLOT, 0)
     for at in range(0, band.count, WINDOWS):
         windows = min(WINDOWS, band.count - at)
-        number = write_copies(s, l, band, at, windows, copies)
+        number = write_copies(s, layout, band, at, windows, copies)
         copies[number : number + VECTORS] = 0
         place = ((item * s.outputs + rows[0]) * s.windows + band.first + at) * s.size
         run_direct(

@@ -40,15 +40,15 @@ def spread_back(pool, table, y, weight, bias, out, numbers, gate, mask):
     channels = max(1, COLUMNS // (s.taps * widest_panel(s.taps) * VECTOR_BYTES))
     items = s.samples * s.groups
     parts = max((s.channels + channels - 1) // channels, min(s.channels, (PARTS + items - 1) // items))
-    laid = laid_out(s, (s.channels + parts - 1) // parts, 1)
+    layout = laid_out(s, (s.channels + parts - 1) // parts, 1)
     job = Job(
         table, address(y), address(weight), address(bias) if bias.size else 0, address(out), gate, address(mask), parts
     )
-    spread(pool, _spread_part, items * parts, (y, s, laid, job))
+    spread(pool, _spread_part, items * parts, (y, s, layout, job))
 
 
 @kernel
-def _spread_part(task, like, s, l, job):
+def _spread_part(task, like, s, layout, job):
     item, part = divmod(task, job.parts)
     low, high = part * s.channels // job.parts, (part + 1) * s.channels // job.parts
     channels, rows = high - low, (high - low) * s.taps
@@ -57,26 +57,26 @@ def _spread_part(task, like, s, l, job):
     bias = array_at(job.bias + (item % s.groups * s.channels + low) * s.size, channels if job.bias else 0, like)
     _begin(out, bias, s.plane)
     panel_row = widest_panel(rows) * VECTOR_BYTES
-    band_bytes = laid_bytes(l, channels)
+    band_bytes = laid_bytes(layout, channels)
     memory = np.empty(band_bytes + (rows + depth_of(s.outputs)) * panel_row + 3 * VECTOR_BYTES, np.uint8)
     copies, offsets = np.empty((panel_row // s.size, 3), np.int64), np.empty(rows, np.int64)
     columns = aligned(address(memory))
     panel = columns + rows * panel_row
     laid = panel + depth_of(s.outputs) * panel_row
-    write_tap_offsets(s, l, channels, offsets)
-    for number in range(bands_of(l)):
-        band = band_of(s, l, number)
+    write_tap_offsets(s, layout, channels, offsets)
+    for number in range(bands_of(layout)):
+        band = band_of(s, layout, number)
         array_at(laid, band_bytes // s.size, like)[:] = 0.0
         at = 0
         while at < band.count:
             vectors = panel_vectors(whole_vectors(band.count - at, s.size), rows)
             count = min(vectors * VECTOR_BYTES // s.size, band.count - at)
             _make_columns(like, s, job, item, low, rows, band.first + at, count, vectors, panel, columns)
-            copied = write_copies(s, l, band, at, count, copies)
+            copied = write_copies(s, layout, band, at, count, copies)
             row = vectors * VECTOR_BYTES
             add_columns(like.dtype, s, columns, row, offsets, channels, copies, copied, laid)
             at += count
-        add_laid(like.dtype, s, l, band, laid, channels, job.out + begun * s.size)
+        add_laid(like.dtype, s, layout, band, laid, channels, job.out + begun * s.size)
     keep(memory)
     if job.gate == MASK:
         _zero_where_not_positive(out, array_at(job.mask + begun * s.size, elements, like))

@@ -25,7 +25,7 @@ from .tiles import BAND
 
 # How bands are laid out: the most windows of a band along each axis, and how many bands there are; the rows of a laid
 # band along the first two axes, the phases of a row, and the bytes of a phase, of a row and of a channel.
-Laid = namedtuple("Laid", "band bands depth height phases phase row channel")
+Layout = namedtuple("Layout", "band bands depth height phases phase row channel")
 
 # How many channels are added to in turn.
 _TOGETHER = 4
@@ -59,7 +59,7 @@ def laid_out(s, channels, parts):
     row = phases * phase
     depths, heights = _rows(s, 0, depth), _rows(s, 1, height)
     bands = _parts(s.counts[0], depth), _parts(s.counts[1], height), _parts(s.counts[2], width)
-    return Laid((depth, height, width), bands, depths, heights, phases, phase, row, depths * heights * row)
+    return Layout((depth, height, width), bands, depths, heights, phases, phase, row, depths * heights * row)
 
 
 @merged
@@ -86,25 +86,29 @@ def _parts(count, each):
 
 
 @merged
-def bands_of(l):
+def bands_of(layout):
     """How many bands there are."""
-    return l.bands[0] * l.bands[1] * l.bands[2]
+    return layout.bands[0] * layout.bands[1] * layout.bands[2]
 
 
 @merged
-def band_of(s, l, number):
+def band_of(s, layout, number):
     """One of the bands."""
-    number, w = divmod(number, l.bands[2])
-    d, h = divmod(number, l.bands[1])
-    d, h, w = d * l.band[0], h * l.band[1], w * l.band[2]
-    length = min(l.band[0], s.counts[0] - d), min(l.band[1], s.counts[1] - h), min(l.band[2], s.counts[2] - w)
+    number, w = divmod(number, layout.bands[2])
+    d, h = divmod(number, layout.bands[1])
+    d, h, w = d * layout.band[0], h * layout.band[1], w * layout.band[2]
+    length = (
+        min(layout.band[0], s.counts[0] - d),
+        min(layout.band[1], s.counts[1] - h),
+        min(layout.band[2], s.counts[2] - w),
+    )
     return Band((d * s.counts[1] + h) * s.counts[2] + w, length[0] * length[1] * length[2], (d, h, w), length)
 
 
 @merged
-def laid_bytes(l, channels):
+def laid_bytes(layout, channels):
     """The size of the memory for a laid band; beyond it, a vector is read or written."""
-    return channels * l.channel + VECTOR_BYTES
+    return channels * layout.channel + VECTOR_BYTES
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -112,31 +116,33 @@ def laid_bytes(l, channels):
 
 
 @merged
-def lay_out(dtype, s, l, band, x, channels, laid):
+def lay_out(dtype, s, layout, band, x, channels, laid):
     """Lay out what the windows of a band see of so many channels from the address x on."""
     for channel in range(channels):
         for depth in range(_rows(s, 0, band.length[0])):
             for height in range(_rows(s, 1, band.length[1])):
                 source, low, high = _row_of(s, band, depth, height)
-                row = laid + channel * l.channel + (depth * l.height + height) * l.row
-                for phase in range(l.phases):
-                    first, inside, beyond = _phase_of(s, l, band, phase, low, high)
+                row = laid + channel * layout.channel + (depth * layout.height + height) * layout.row
+                for phase in range(layout.phases):
+                    first, inside, beyond = _phase_of(s, layout, band, phase, low, high)
                     place = x + (channel * s.plane + source + first) * s.size
-                    _copy_run(dtype, place, s.stride[2], inside, beyond, row + phase * l.phase, l.phase, s.size)
+                    _copy_run(
+                        dtype, place, s.stride[2], inside, beyond, row + phase * layout.phase, layout.phase, s.size
+                    )
 
 
 @merged
-def add_laid(dtype, s, l, band, laid, channels, x):
+def add_laid(dtype, s, layout, band, laid, channels, x):
     """The adjoint of `lay_out`: each element added to that of x it would be a copy of; those around x are left out."""
     for channel in range(channels):
         for depth in range(_rows(s, 0, band.length[0])):
             for height in range(_rows(s, 1, band.length[1])):
                 source, low, high = _row_of(s, band, depth, height)
-                row = laid + channel * l.channel + (depth * l.height + height) * l.row
-                for phase in range(l.phases):
-                    first, inside, beyond = _phase_of(s, l, band, phase, low, high)
+                row = laid + channel * layout.channel + (depth * layout.height + height) * layout.row
+                for phase in range(layout.phases):
+                    first, inside, beyond = _phase_of(s, layout, band, phase, low, high)
                     place = x + (channel * s.plane + source + first) * s.size
-                    _add_run(dtype, row + phase * l.phase, s.stride[2], inside, beyond, place, s.size)
+                    _add_run(dtype, row + phase * layout.phase, s.stride[2], inside, beyond, place, s.size)
 
 
 @merged
@@ -144,16 +150,16 @@ def _row_of(s, band, depth, height):
     """Which row of the plane a laid row is: the index of its first element; and the ends of the row, equal if none."""
     d = band.begin[0] * s.stride[0] + depth - s.before[0]
     h = band.begin[1] * s.stride[1] + height - s.before[1]
-    inside = 0 <= d and d < s.sizes[0] and 0 <= h and h < s.sizes[1]
+    inside = d >= 0 and d < s.sizes[0] and h >= 0 and h < s.sizes[1]
     return ((d * s.sizes[1] + h) * s.sizes[2] if inside else 0), 0, (s.sizes[2] if inside else 0)
 
 
 @merged
-def _phase_of(s, l, band, phase, low, high):
+def _phase_of(s, layout, band, phase, low, high):
     """The index in its row of the first element of a phase, and which elements of the phase are between the ends."""
     first = band.begin[2] * s.stride[2] + phase - s.before[2]
     inside = max(0, _steps(low - first, s.stride[2]))
-    beyond = min(l.phase // s.size, _steps(high - first, s.stride[2]))
+    beyond = min(layout.phase // s.size, _steps(high - first, s.stride[2]))
     return first, inside, max(inside, beyond)
 
 
@@ -202,21 +208,21 @@ def _add_run(dtype, source, stride, low, high, target, size):
 
 
 @merged
-def write_tap_offsets(s, l, channels, offsets):
+def write_tap_offsets(s, layout, channels, offsets):
     """The offsets of all taps of so many channels, in bytes, to the flat array ``offsets``."""
     t = 0
     for channel in range(channels):
         for depth in range(s.kernel[0]):
             for height in range(s.kernel[1]):
-                row = depth * s.dilation[0] * l.height + height * s.dilation[1]
+                row = depth * s.dilation[0] * layout.height + height * s.dilation[1]
                 for width in range(s.kernel[2]):
                     step, phase = divmod(width * s.dilation[2], s.stride[2])
-                    offsets[t] = channel * l.channel + row * l.row + phase * l.phase + step * s.size
+                    offsets[t] = channel * layout.channel + row * layout.row + phase * layout.phase + step * s.size
                     t += 1
 
 
 @merged
-def write_copies(s, l, band, first, count, copies):
+def write_copies(s, layout, band, first, count, copies):
     """The vectors that ``count`` windows of a band are copied by, to the array ``copies``; gives how many they are.
 
     Each is the offset of its first window, in bytes, its place in the panel, in bytes, and its number of windows.
@@ -227,8 +233,8 @@ def write_copies(s, l, band, first, count, copies):
     done = number = 0
     while done < count:
         lanes = min(count - done, band.length[2] - at, width)
-        row = depth * s.stride[0] * l.height + height * s.stride[1]
-        copies[number, 0], copies[number, 1], copies[number, 2] = row * l.row + at * s.size, done * s.size, lanes
+        row = depth * s.stride[0] * layout.height + height * s.stride[1]
+        copies[number, 0], copies[number, 1], copies[number, 2] = row * layout.row + at * s.size, done * s.size, lanes
         number += 1
         done += lanes
         at += lanes

@@ -49,8 +49,8 @@ def weigh(pool, table, direct, y, x, numbers, weight, bias):
         block = min(s.windows, _LONG)
     channel_parts = max(1, (s.channels + channels - 1) // channels)
     most_parts = max(1, min(PARTS, SUMS // max(1, weight.size * s.size)))
-    laid = laid_out(s, (s.channels + channel_parts - 1) // channel_parts, max(1, most_parts // max(1, s.samples)))
-    band_parts = max(1, min(most_parts, s.samples * bands_of(laid)))
+    layout = laid_out(s, (s.channels + channel_parts - 1) // channel_parts, max(1, most_parts // max(1, s.samples)))
+    band_parts = max(1, min(most_parts, s.samples * bands_of(layout)))
     channel_parts = max(channel_parts, min(s.channels, PARTS // (s.groups * band_parts)))
     sums = np.empty(band_parts * weight.size, x.dtype)
     if s.samples == 0 or is_direct:
@@ -60,7 +60,7 @@ def weigh(pool, table, direct, y, x, numbers, weight, bias):
         table, direct, address(y), address(x), address(weight), address(bias) if bias.size else 0, address(sums),
         address(totals), channel_parts, band_parts, block,
     )  # fmt: skip
-    spread(pool, _weigh_part, band_parts * s.groups * channel_parts, (x, s, laid, job))
+    spread(pool, _weigh_part, band_parts * s.groups * channel_parts, (x, s, layout, job))
     spread(pool, _add_up_part, s.groups * channel_parts, (x, s, job))
     for o in range(bias.size):
         for part in range(1, band_parts):
@@ -77,37 +77,37 @@ def _is_direct(s):
 
 
 @kernel
-def _weigh_part(task, like, s, l, job):
+def _weigh_part(task, like, s, layout, job):
     task, channel_part = divmod(task, job.channel_parts)
     part, group = divmod(task, s.groups)
     low, high = _channels(s, job, channel_part)
-    rows, bands = (high - low) * s.taps, s.samples * bands_of(l)
+    rows, bands = (high - low) * s.taps, s.samples * bands_of(layout)
     sums = job.sums + ((part * s.groups + group) * s.channels + low) * s.taps * s.outputs * s.size, s.outputs * s.size
     turned_row = whole_vectors(s.outputs, s.size) * VECTOR_BYTES
     is_direct = _is_direct(s)
     columns_row = 0 if is_direct else whole_vectors(job.block, s.size) * VECTOR_BYTES + CACHE_LINE
     turned_row = 0 if is_direct else turned_row
-    band_bytes = laid_bytes(l, high - low)
+    band_bytes = laid_bytes(layout, high - low)
     memory = np.empty(rows * columns_row + job.block * turned_row + band_bytes + 4 * VECTOR_BYTES, np.uint8)
     copies, offsets = np.empty((job.block, 3), np.int64), np.empty(rows, np.int64)
     turned = aligned(address(memory))
     columns = turned + job.block * turned_row
     laid = aligned(columns + rows * columns_row + VECTOR_BYTES)
-    write_tap_offsets(s, l, high - low, offsets)
+    write_tap_offsets(s, layout, high - low, offsets)
     start = job.table + 8 * ZEROS_SLOT, 0
     for each in range(part * bands // job.band_parts, (part + 1) * bands // job.band_parts):
-        sample, number = divmod(each, bands_of(l))
-        band, item = band_of(s, l, number), sample * s.groups + group
+        sample, number = divmod(each, bands_of(layout))
+        band, item = band_of(s, layout, number), sample * s.groups + group
         x = job.x + (item * s.channels + low) * s.plane * s.size
         if not is_plain(s):
-            lay_out(like.dtype, s, l, band, x, high - low, laid)
+            lay_out(like.dtype, s, layout, band, x, high - low, laid)
         for at in range(0, band.count, job.block):
             windows = min(job.block, band.count - at)
             y = job.y + (item * s.outputs * s.windows + band.first + at) * s.size
             if job.bias and channel_part == 0:
                 _add_rows(like, s, y, windows, job.totals + (part * s.groups + group) * s.outputs * 8)
             if is_direct:
-                copied = write_copies(s, l, band, at, windows, copies)
+                copied = write_copies(s, layout, band, at, windows, copies)
                 out = sums[0], s.size, sums[1]
                 places = address(offsets), address(copies)
                 run_dots(
@@ -118,7 +118,7 @@ def _weigh_part(task, like, s, l, job):
             pack_panel(like.dtype, y, s.windows * s.size, s.size, s.outputs, windows, turned, turned_row, s.size)
             left = x + (band.first + at) * s.size, s.plane * s.size, s.size
             if not is_plain(s):
-                copied = write_copies(s, l, band, at, windows, copies)
+                copied = write_copies(s, layout, band, at, windows, copies)
                 pack_columns(like.dtype, laid, offsets, rows, copies, copied, columns, columns_row)
                 left = columns, columns_row, s.size
             _multiply(s, job.table, rows, windows, left, (turned, turned_row), start, sums)

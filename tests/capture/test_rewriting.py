@@ -96,7 +96,7 @@ def test_a_step_of_convolutions_is_one_program_that_does_relu_in_passing():
     compiled, *found = trained(torch.compile)
     _, *expected = trained(lambda function: function)
     assert found == expected
-    assert [each for each in calls_of(compiled) if "relu" in each] == ["relu_backward"]  # of the transposed one
+    assert not [each for each in calls_of(compiled) if "relu" in each]
     instances = [instance for each in programs_of(compiled) for instance in each.recipe._instances]
     assert instances
     assert all(each._forward.is_native for each in instances)

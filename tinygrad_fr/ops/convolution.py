@@ -67,6 +67,17 @@ def _(g):
     return _sum_of_channels(g)
 
 
+@_conv_input.backward
+def _(g, y, weight, windows, groups, needs, mask=None, out=(None, None, None)):
+    """With ``mask``, the result of a relu that made y, the first gradient is that of the relu's input."""
+    how = {"windows": windows, "groups": groups}
+    return (
+        k.convolution.convolution(g, weight, mask=mask, out=out[0], **how) if needs[0] else None,
+        k.convolution.weight_gradient(y, g, out=out[1], **how) if needs[1] else None,
+        k.convolution.bias_gradient(g, out=out[2]) if needs[2] else None,
+    )
+
+
 @op(launches=True)
 def _conv_weight(y, x, *, windows, groups, out=None):
     """The adjoint of `_conv` by its weight.  (N, O, *counts), (N, C, *sizes) -> (O, C/G, *kernel)."""
@@ -85,7 +96,7 @@ def _(g, y, windows, groups):
 
 for _each in (_conv, _conv_input):
     _each.op.epilogues = {"relu": {"activation": "relu"}}
-_conv.op.masked_by = ("relu",)
+    _each.op.masked_by = ("relu",)
 
 
 def _sum_of_channels(g):
