@@ -15,6 +15,7 @@ from numba.core import config as _numba_config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 from ._folders import user_cache
+from ._memory import keep_freed_memory
 
 config: Any = _numba_config  # its settings are made at run time
 
@@ -47,6 +48,7 @@ def _spare_scipy() -> None:
 
 
 _spare_scipy()
+keep_freed_memory()
 
 
 def kernel(function: Any = None, *, fastmath: Any = FASTMATH, nogil: bool = True) -> Any:

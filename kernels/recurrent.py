@@ -1,18 +1,20 @@
 """Recurrent layers: all steps of one layer in one direction, forward and backward, on float32 and float64 arrays.
 
 Sequences come packed: the steps one after the other, the longest sequence first, so that each step has the first
-sequences of the one before it. What the input contributes is computed for all steps in one matrix product. Then the
-sequences are cut into parts of some rows, and each part goes through all its steps by itself: at every step a product
-with the recurrent weights, on the register tiles of `gemm`, and one pass of activations while the rows are in the
-nearest cache. No element depends on how the rows are cut, so neither do its bits.
+sequences of the one before it. They are cut into parts of some sequences, and each part goes through all its steps by
+itself: at every step products with the weights, on the register tiles of `gemm`, and one pass of activations while the
+rows are in the nearest cache. No element depends on how the sequences are cut, so neither do its bits.
 
-The recurrent weights are copied once a call, in panels as the tiles read them: that is scratch memory of their size.
+The weights are copied once a call, in panels as the tiles read them: that is scratch memory of their size. Backward
+takes as much again for the gradients of the sums of all steps, (S, G*H), for a GRU twice.
 """
 
 # pyright: reportCallIssue=false
 # (calls of intrinsics lack the typing context, which Numba adds)
 
 import functools
+import itertools
+from collections import namedtuple
 
 import numpy as np
 from numpy import empty
@@ -22,27 +24,30 @@ from ._jit import inlined, kernel, merged
 from ._launch import launch
 from ._layout import check_out, deliver, destination, plain
 from ._threads import _THREADS, pool_for, spread
-from .gemm.blocking import FEW_ROWS, KC_FREE, MOST_ROWS, NV, PARALLEL, WIDE
+from .gemm.blocking import DOT_ROWS, DOTS, FEW_ROWS, MOST_ROWS, NV, PARALLEL, WIDE
 from .gemm.macro import _tabled
-from .gemm.micro import NO_GATE, tile_slot
+from .gemm.micro import DOT_SLOT, DOTS_SLOT, NO_GATE, tile_slot
 from .gemm.pack import pack_panel
-from .simd import CACHE_LINE, VECTOR_BYTES, address, array_at, call, keep, word
+from .simd import CACHE_LINE, VECTOR_BYTES, address, call, keep, prefetch, word
 
 TANH, RELU, LSTM, GRU = range(4)
 MODES = {"RNN_TANH": TANH, "RNN_RELU": RELU, "LSTM": LSTM, "GRU": GRU}
+GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}  # what the rows of the weights are for, each of size H
 
 # What the input contributes is computed step by step where there are so many sequences, and where the weights for it
 # have at most so many bytes: with the others they stay in the second-level cache.
 ROWS, NEAR = 8, 1 << 18
 
-GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}  # what the rows of the weights are for, each of size H
+# The most sequences of a part: what they read and write at a step stays near. Of sequences that have different lengths
+# there are more parts than threads, for not all take as long.
+MOST, MOST_UNEVEN = 64, 8
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Wrappers.
 
 
-def forward(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None):
+def recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None):
     """All steps of a layer in one direction, and what its backward needs.
 
     x: (S, I), the first ``sizes[t]`` sequences at each step t, S in all; h, c: (N, H), the state at the start or None
@@ -51,8 +56,10 @@ def forward(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None
     -> result: (S + N, H), of an LSTM (S + 2 N, H): h after each step, after the last step of each sequence, and then c;
     gates: (S, G*H), the gates as activated, (0, 0) of an RNN; before: (1, S, H), of an LSTM (2, S, H): h and c before
     each step; inner: (S, H), tanh(c) of an LSTM, of a GRU W_hn h + b_hn, (0, 0) of an RNN. ``out`` is those four.
+    ValueError for shapes that do not fit, TypeError for dtypes other than one of float32 and float64.
     """
-    x, w_ih, w_hh = plain(x, "x"), plain(w_ih, "w_ih"), plain(w_hh, "w_hh")
+    _check(mode, sizes, x=x, h=h, c=c, w_ih=w_ih, w_hh=w_hh, b_ih=b_ih, b_hh=b_hh)
+    x, w_ih, w_hh = plain(x), plain(w_ih), plain(w_hh)
     outs = (None,) * 4 if out is None else out
     shapes = _shapes(mode, sizes, w_hh)
     results = [destination(each, shape, x.dtype) for each, shape in zip(outs, shapes, strict=True)]
@@ -62,41 +69,81 @@ def forward(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None
         gemm.linear(x, w_ih, b_ih, out=sums)
         x, w_ih, b_ih = _nothing(x, 2), _nothing(x, 2), None
     launch(
-        _forward, *_common(mode, sizes, backwards, w_ih, w_hh), x, *[_or_nothing(each, x, 1) for each in (b_ih, b_hh)],
-        *[_or_nothing(each, x, 2) for each in (h, c)], result, sums, before.reshape(-1, w_hh.shape[1]), inner,
+        _recurrence, *_common(mode, sizes, backwards, w_ih, w_hh), x, _or_nothing(b_ih, x, 1), _or_nothing(b_hh, x, 1),
+        _or_nothing(h, x, 2), _or_nothing(c, x, 2), result, sums, before.reshape(-1, w_hh.shape[1]), inner,
     )  # fmt: skip
     return tuple(map(deliver, results, outs))
 
 
-def _by_steps(sizes, w_ih):
-    """Whether what the input contributes is computed step by step.
+def recurrence_backward(
+    g, x, w_ih, w_hh, result, gates, before, inner, *, mode, sizes, backwards, needs, out=(None,) * 7
+):
+    """The gradients of x, h, c, w_ih, w_hh, b_ih and b_hh, or None where ``needs`` says so, from that of the result.
 
-    The sums are then still near. It needs weights that stay near, too, and as many rows as a tile has.
+    g: as the result; the rest as in `recurrence`, and what it gave. ``out`` is an array for each gradient, or None.
     """
-    return sizes[0] >= ROWS and w_ih.nbytes <= NEAR
+    g, result, w_ih, w_hh = plain(g, "g"), plain(result), plain(w_ih), plain(w_hh)
+    (total, _), samples, (rows, hidden), dtype = x.shape, sizes[0], w_hh.shape, x.dtype
+    for_sums = empty((total, rows), dtype)
+    for_others = empty((total, rows), dtype) if mode == "GRU" else for_sums
+    for_h = _where(out[1], (samples, hidden), dtype)
+    for_c = _where(out[2], (samples if mode == "LSTM" else 0, hidden), dtype)
+    by_steps = needs[0] and _by_steps(sizes, w_ih)
+    for_x = _where(out[0], x.shape, dtype) if by_steps else _nothing(x, 2)
+    launch(
+        _recurrence_backward, *_common(mode, sizes, backwards, w_ih if by_steps else for_x, w_hh), g, result, gates,
+        before.reshape(-1, hidden), inner, for_sums, for_others, for_x, for_h, for_c,
+    )  # fmt: skip
+    if not by_steps:
+        for_x = gemm.matmul(for_sums, w_ih, out=out[0]) if needs[0] else None
+    state = for_h if needs[1] else None, for_c if needs[2] else None
+    return for_x, *state, *_of_weights(for_sums, for_others, x, before[0], needs[3:], out[3:])
+
+
+def _check(mode, sizes, **arrays):
+    """Raise where shapes or dtypes do not fit: kernels check no bounds."""
+    x, w_hh = arrays["x"], arrays["w_hh"]
+    if w_hh.ndim != 2 or x.ndim != 2:
+        raise ValueError(f"expected x and w_hh of two axes, got shapes {x.shape} and {w_hh.shape}")
+    hidden = w_hh.shape[1]
+    rows, state = GATES[mode] * hidden, (sizes[0], hidden)
+    expected = {
+        "x": (sum(sizes), x.shape[1]), "w_ih": (rows, x.shape[1]), "w_hh": (rows, hidden), "b_ih": (rows,),
+        "b_hh": (rows,), "h": state, "c": state,
+    }  # fmt: skip
+    for name, each in arrays.items():
+        if each is not None and each.shape != expected[name]:
+            raise ValueError(f"expected {name} of shape {expected[name]}, got {each.shape}")
+        if each is not None and each.dtype != x.dtype:
+            raise TypeError(f"expected {name} of the dtype of x, {x.dtype}, got {each.dtype}")
+    if any(later > size for size, later in itertools.pairwise(sizes)):
+        raise ValueError("expected no step to have more sequences than the one before it")
 
 
 def _shapes(mode, sizes, w_hh):
-    """The shapes of what `forward` gives."""
+    """The shapes of what `recurrence` gives."""
     rows, hidden = w_hh.shape
     total, samples = sum(sizes), sizes[0]
     states = 2 if mode == "LSTM" else 1
-    simple = GATES[mode] == 1
-    none = (0, 0)
-    kept = (none if simple else (total, rows)), (states, total, hidden), (none if simple else (total, hidden))
-    return (total + states * samples, hidden), *kept
+    gates, inner = ((total, rows), (total, hidden)) if GATES[mode] > 1 else ((0, 0), (0, 0))
+    return (total + states * samples, hidden), gates, (states, total, hidden), inner
+
+
+def _by_steps(sizes, w_ih):
+    """Whether what the input contributes is computed step by step."""
+    return sizes[0] >= ROWS and w_ih.nbytes <= NEAR
 
 
 def _common(mode, sizes, backwards, w_ih, w_hh):
     """The first arguments of both kernels."""
     pool = pool_for(sum(sizes) * w_hh.size, PARALLEL)
-    return pool, gemm._KERNELS[w_hh.dtype].table, MODES[mode], _numbers(sizes), int(backwards), w_ih, w_hh
+    return pool, gemm._KERNELS[w_hh.dtype].table, MODES[mode], _steps(sizes), int(backwards), w_ih, w_hh
 
 
 @functools.lru_cache(maxsize=64)
-def _numbers(sizes):
-    """The sizes as an array; a captured step asks for the same ones again and again."""
-    return np.array(sizes, np.int64)
+def _steps(sizes):
+    """Of each step how many sequences have it, and the first of its rows.  -> (2, T); a layer asks again and again."""
+    return np.array((sizes, np.cumsum((0, *sizes[:-1]))), np.int64)
 
 
 def _or_nothing(x, like, axes):
@@ -108,33 +155,6 @@ def _nothing(like, axes):
     return empty((0,) * axes, like.dtype)
 
 
-def backward(g, x, w_ih, w_hh, result, gates, before, inner, *, mode, sizes, backwards, needs, out=(None,) * 7):
-    """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, those that ``needs`` says, from that of the result of `forward`.
-
-    g: as the result; the rest as in `forward`.
-    """
-    g, result, w_ih, w_hh = plain(g, "g"), plain(result), plain(w_ih), plain(w_hh)
-    total, samples = len(x), sizes[0]
-    rows, hidden = w_hh.shape
-    like = x.dtype
-    for_gates, for_h = empty((total, rows), like), _where(out[1], (samples, hidden), like)
-    for_hidden = empty((total, rows), like) if mode == "GRU" else for_gates
-    for_c = _where(out[2], (samples, hidden) if mode == "LSTM" else (0, 0), like)
-    by_steps = needs[0] and _by_steps(sizes, w_ih)
-    for_x = _where(out[0], x.shape, like) if by_steps else _nothing(x, 2)
-    launch(
-        _backward, *_common(mode, sizes, backwards, w_ih if by_steps else for_x, w_hh), g, result, gates,
-        before.reshape(-1, hidden), inner, for_gates, for_hidden, for_x, for_h, for_c,
-    )  # fmt: skip
-    if not by_steps:
-        for_x = gemm.matmul(for_gates, w_ih, out=out[0]) if needs[0] else None
-    for_w_ih, for_b_ih = _of_weights(for_gates, x, needs[3], needs[5], out[3], out[5])
-    for_w_hh, for_b_hh = _of_weights(for_hidden, before[0], needs[4], needs[6], out[4], out[6])
-    return (
-        for_x, for_h if needs[1] else None, for_c if needs[2] else None, for_w_ih, for_w_hh, for_b_ih, for_b_hh,
-    )  # fmt: skip
-
-
 def _where(out, shape, dtype):
     """``out``, or a new array."""
     if out is None:
@@ -143,7 +163,23 @@ def _where(out, shape, dtype):
     return out
 
 
-def _of_weights(g, x, weight, bias, out, bias_out):
+def _of_weights(for_sums, for_others, x, h, needs, out):
+    """The gradients of w_ih, w_hh, b_ih and b_hh, or None."""
+    alike = needs[2] and for_sums is for_others  # those of both biases, if both are wanted
+    for_w_ih, for_b_ih = _of_layer(for_sums, x, needs[0], needs[2], out[0], out[2])
+    for_w_hh, for_b_hh = _of_layer(for_others, h, needs[1], needs[3] and not alike, out[1], out[3])
+    if needs[3] and alike:
+        for_b_hh = _copied(for_b_ih, out[3])
+    return for_w_ih, for_w_hh, for_b_ih, for_b_hh
+
+
+def _copied(x, out):
+    result = _where(out, x.shape, x.dtype)
+    launch(_repeat, x, result)
+    return result
+
+
+def _of_layer(g, x, weight, bias, out, bias_out):
     """The gradients of a weight and of its bias, or None."""
     if not weight and not bias:
         return None, None
@@ -151,6 +187,11 @@ def _of_weights(g, x, weight, bias, out, bias_out):
         return gemm.weight_gradient(g, x, out=out), None
     for_weight, for_bias = gemm.weight_gradient(g, x, bias=True, out=out, bias_out=bias_out)
     return (for_weight if weight else None), for_bias
+
+
+@kernel
+def _repeat(x, out):
+    _copy(x, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -208,7 +249,7 @@ def _multiply(like, table, rows, k, columns, widest, x, x_row, y, out, out_row):
                 operands = x + row * x_row, x_row, size, height * x_row, panel, vectors * VECTOR_BYTES
                 edge = start + row * start_row + byte, start_row, out + row * out_row + byte, out_row
                 function = word(table + 8 * tile_slot(height, vectors))
-                call(function, (count, number, k) + operands + edge + (NO_GATE, 0, 0))
+                call(function, (count, number, k, *operands, *edge, NO_GATE, 0, 0))
                 row += number * height
         left -= vectors
         column += vectors * width
@@ -236,6 +277,12 @@ def _tanh(x):
 def _copy(x, out):
     for j in range(np.uint64(x.size)):
         out[j] = x[j]
+
+
+@inlined
+def _add(x, total):
+    for j in range(np.uint64(x.size)):
+        total[j] += x[j]
 
 
 @inlined
@@ -340,43 +387,55 @@ def _simple_gradients(mode, y, h, out):
 # ---------------------------------------------------------------------------------------------------------------
 # All steps.
 
+# How it is done, and where the weights are: the addresses of those of the input, of the state, and of what r multiplies
+# in a GRU. Few sequences take those of the state as they lie, in rows of ``h_row`` bytes; else that is 0.
+Plan = namedtuple("Plan", "table mode backwards parts widest of_x of_h of_n h_row")
+
 
 @merged
-def _row_parts(rows, threads):
+def _parts(steps, pool):
     """Into how many parts the sequences are cut."""
-    return min(rows, max(threads, (rows + 63) // 64))
+    samples, of_longest = steps[0, 0], steps[0, steps.shape[1] - 1]
+    most = MOST if samples == of_longest else MOST_UNEVEN
+    return min(samples, max(pool[_THREADS], (samples + most - 1) // most))
 
 
 @kernel
-def _forward(pool, table, mode, sizes, backwards, w_ih, w_hh, x, b_ih, b_hh, h0, c0, result, gates, before, inner):
-    """Fill result, gates, before and inner (see `forward`); without x, ``gates`` has what it contributes."""
-    samples, size = sizes[0], result.itemsize
-    (columns, hidden), (total, inputs) = w_hh.shape, (gates.shape[0], x.shape[1])
+def _recurrence(pool, table, mode, steps, backwards, w_ih, w_hh, x, b_ih, b_hh, h0, c0, result, sums, before, inner):
+    """Fill result, before and inner (see `recurrence`), and sums with the gates, of an RNN with h.
+
+    Without x, the sums have what it contributes.
+    """
+    samples, size = steps[0, 0], result.itemsize
+    (columns, hidden), (total, inputs) = w_hh.shape, (sums.shape[0], x.shape[1])
     if samples == 0:
         return
-    h = result[total : total + samples]
-    _start(h, h0)
+    _start(result[total : total + samples], h0)
     _start(result[total + samples :], c0)
-    parts = _row_parts(samples, pool[_THREADS])
+    parts = _parts(steps, pool)
     widest = _widest((samples + parts - 1) // parts)
     joined = 2 * hidden if mode == GRU else columns  # of the sums, those to which state and input contribute alike
-    row = _whole(joined, size) + _whole(columns - joined, size)
-    memory = np.empty(hidden * row + inputs * _whole(columns, size) + 2 * CACHE_LINE, np.uint8)
-    of_h = address(memory) + -address(memory) % CACHE_LINE
-    of_n, of_x = of_h + hidden * _whole(joined, size), of_h + hidden * row
-    _pack_all(pool, result, address(w_hh), w_hh.strides[0], size, hidden, joined, widest, of_h)
-    n_rows = address(w_hh) + joined * w_hh.strides[0]
-    _pack_all(pool, result, n_rows, w_hh.strides[0], size, hidden, columns - joined, widest, of_n)
-    _pack_all(pool, result, address(w_ih), w_ih.strides[0], size, inputs, columns, widest, of_x)
-    b = np.zeros(columns + hidden, gates.dtype)  # behind those of the gates, that which r multiplies in a GRU
-    for j in range(b_ih.size):
-        b[j] = b_ih[j]
-    for j in range(b_hh.size):
-        b[j if j < joined else j + hidden] += b_hh[j]
-    spread(
-        pool, _forward_part, parts,
-        (parts, table, mode, sizes, backwards, of_x, of_h, of_n, widest, x, b, result, gates, before, inner),
-    )  # fmt: skip
+    h_row, x_row, of_h = w_hh.strides[0], w_ih.strides[0], address(w_hh)
+    of_n = of_h + joined * h_row
+    few = samples <= DOT_ROWS
+    row = 0 if few else _whole(joined, size) + _whole(columns - joined, size)
+    memory = np.empty(hidden * row + inputs * _whole(columns, size) + CACHE_LINE, np.uint8)
+    of_x = address(memory) + -address(memory) % CACHE_LINE
+    _pack_all(pool, result, address(w_ih), x_row, size, inputs, columns, widest, of_x)
+    if few:
+        parts = 1
+    else:
+        h_panels = of_x + inputs * _whole(columns, size)
+        n_panels = h_panels + hidden * _whole(joined, size)
+        _pack_all(pool, result, of_h, h_row, size, hidden, joined, widest, h_panels)
+        _pack_all(pool, result, of_n, h_row, size, hidden, columns - joined, widest, n_panels)
+        of_h, of_n, h_row = h_panels, n_panels, 0
+    b = np.zeros(columns + hidden, result.dtype)  # of the gates, and behind them of what r multiplies in a GRU
+    _add(b_ih, b)
+    _add(b_hh[:joined], b)
+    _add(b_hh[joined:], b[columns:])
+    plan = Plan(table, mode, backwards, parts, widest, of_x, of_h, of_n, h_row)
+    spread(pool, _recurrence_part, parts, (pool, plan, steps, x, b, result, sums, before, inner))
     keep(memory)
 
 
@@ -393,117 +452,154 @@ def _start(state, given):
 def _pack_all(pool, like, source, lane, step, k, columns, widest, target):
     """The panels of y: (k, columns), whose columns lie ``lane`` bytes apart and whose rows ``step``."""
     vectors = _whole(columns, like.itemsize) // VECTOR_BYTES
-    spread(
-        pool, _pack, (vectors + widest - 1) // widest, (like, source, lane, step, k, columns, widest, target)
-    )
+    spread(pool, _pack, (vectors + widest - 1) // widest, (like, source, lane, step, k, columns, widest, target))
 
 
 @kernel
-def _forward_part(part, parts, table, mode, sizes, backwards, of_x, of_h, of_n, widest, x, b, result, gates, before, inner):
-    samples, (total, columns), hidden, size = sizes[0], gates.shape, result.shape[1], result.itemsize
-    low, high = part * samples // parts, (part + 1) * samples // parts
+def _recurrence_part(part, pool, plan, steps, x, b, result, sums, before, inner):
+    """All steps of some of the sequences."""
+    samples, total, count = steps[0, 0], sums.shape[0], steps.shape[1]
+    low, high = part * samples // plan.parts, (part + 1) * samples // plan.parts
     h, c = result[total : total + samples], result[total + samples :]
-    joined = 2 * hidden if mode == GRU else columns
-    step = total if backwards else 0
-    for index in range(sizes.size):
-        t = sizes.size - 1 - index if backwards else index
-        step -= sizes[t] if backwards else 0
-        rows, first = min(high, sizes[t]) - low, step + low
-        if rows > 0:
-            out, out_row = address(gates) + first * gates.strides[0], gates.strides[0]
-            left, left_row = address(x) + first * x.strides[0], x.strides[0]
-            if x.size:
-                y = of_x, address(b), 0
-                _multiply(b, table, rows, x.shape[1], columns, widest, left, left_row, y, out, out_row)
+    for index in range(count):
+        t = count - 1 - index if plan.backwards else index
+        rows, first = min(high, steps[0, t]) - low, steps[1, t] + low
+        if rows <= 0:
+            continue
+        _sum_up(pool, plan, rows, first, x, h[low:], b, sums, inner)
+        for i in range(rows):
+            row, own = first + i, h[low + i]
+            _copy(own, before[row])
+            if plan.mode == LSTM:
+                _copy(c[low + i], before[total + row])
+                _lstm_row(sums[row], own, c[low + i], result[row], inner[row])
+            elif plan.mode == GRU:
+                _gru_row(sums[row], own, result[row], inner[row])
             else:
-                for i in range(first, first + rows):
-                    _add(b[:columns], gates[i])
-            left, left_row = address(h) + low * hidden * size, hidden * size
-            y = of_h, out, out_row
-            _multiply(b, table, rows, hidden, joined, widest, left, left_row, y, out, out_row)
-            if mode == GRU:
-                y = of_n, address(b) + columns * size, 0
-                out = address(inner) + first * left_row
-                _multiply(b, table, rows, hidden, hidden, widest, left, left_row, y, out, left_row)
-            for i in range(rows):
-                row, sample = first + i, low + i
-                _copy(h[sample], before[row])
-                if mode == LSTM:
-                    _copy(c[sample], before[total + row])
-                    _lstm_row(gates[row], h[sample], c[sample], result[row], inner[row])
-                elif mode == GRU:
-                    _gru_row(gates[row], h[sample], result[row], inner[row])
-                else:
-                    _simple_row(mode, result[row], h[sample])
-        step += 0 if backwards else sizes[t]
+                _simple_row(plan.mode, result[row], own)
+
+
+@inlined
+def _sum_up(pool, plan, rows, first, x, h, b, sums, inner):
+    """The sums of some rows, those of what r multiplies in a GRU in ``inner``; h: (rows or more, H)."""
+    size, hidden, columns = sums.itemsize, h.shape[1], sums.shape[1]
+    out, out_row, bias = address(sums) + first * sums.strides[0], sums.strides[0], address(b)
+    if x.size:
+        left, left_row = address(x) + first * x.strides[0], x.strides[0]
+        y = plan.of_x, bias, 0
+        _multiply(b, plan.table, rows, x.shape[1], columns, plan.widest, left, left_row, y, out, out_row)
+    else:
+        for i in range(first, first + rows):
+            _add(b[:columns], sums[i])
+    joined = 2 * hidden if plan.mode == GRU else columns
+    y = plan.of_h, out, out_row
+    _multiply_state(pool, plan, rows, joined, h, y, out, out_row)
+    if plan.mode == GRU:
+        y = plan.of_n, bias + columns * size, 0
+        _multiply_state(pool, plan, rows, hidden, h, y, address(inner) + first * inner.strides[0], inner.strides[0])
+
+
+@inlined
+def _multiply_state(pool, plan, rows, columns, h, y, out, out_row):
+    """out = start + h @ y, of so many rows; ``y`` as in `_multiply`, or of few sequences where its columns lie."""
+    hidden, h_at, row = h.shape[1], address(h), h.strides[0]
+    if plan.h_row:
+        work = rows * hidden * columns
+        parts = 1 if work < PARALLEL else max(1, pool[_THREADS])
+        spread(pool, _dots, parts, (plan, parts, rows, hidden, columns, h_at, row, y, out, out_row, h.itemsize))
+    else:
+        _multiply(h, plan.table, rows, hidden, columns, plan.widest, h_at, row, y, out, out_row)
 
 
 @kernel
-def _backward(
-    pool, table, mode, sizes, backwards, w_ih, w_hh, g, result, gates, before, inner, out, hidden_out, x_out, h, c
+def _dots(part, plan, parts, rows, k, columns, x, x_row, y, out, out_row, size):
+    """Some columns of a product of few rows, along k; ``y``: the addresses of its columns and of start, start's row."""
+    weights, start, start_row = y
+    groups = (columns + DOTS - 1) // DOTS
+    column, end = part * groups // parts * DOTS, min(columns, (part + 1) * groups // parts * DOTS)
+    while column < end:
+        count = DOTS if end - column >= DOTS else 1
+        function = word(plan.table + 8 * (DOTS_SLOT if count == DOTS else DOT_SLOT))
+        for i in range(rows):
+            begin, into = start + i * start_row + column * size, out + i * out_row + column * size
+            at = weights + column * plan.h_row
+            call(function, (k, x + i * x_row, at, plan.h_row, begin, into, NO_GATE, 0))
+        column += count
+
+
+@kernel
+def _recurrence_backward(
+    pool, table, mode, steps, backwards, w_ih, w_hh, g, result, gates, before, inner, for_sums, for_others, for_x, h, c
 ):
-    """Fill out and hidden_out, the gradients of the sums, h and c, those of the state at the start, and that of x."""
-    samples, size = sizes[0], result.itemsize
-    (columns, hidden), total, inputs = w_hh.shape, out.shape[0], x_out.shape[1]
+    """Fill for_sums, for_others and for_x, the gradients of the sums and of x, and h and c, those of the state."""
+    samples, size, total = steps[0, 0], result.itemsize, for_sums.shape[0]
+    (columns, hidden), inputs = w_hh.shape, for_x.shape[1]
     if samples == 0:
         return
     h[:] = g[total : total + samples]
-    if mode == LSTM:
-        c[:] = g[total + samples :]
-    parts = _row_parts(samples, pool[_THREADS])
+    c[:] = g[total + samples :]
+    parts = _parts(steps, pool)
     widest = _widest((samples + parts - 1) // parts)
     memory = np.empty(columns * (_whole(hidden, size) + _whole(inputs, size)) + CACHE_LINE, np.uint8)
     of_h = address(memory) + -address(memory) % CACHE_LINE
     of_x = of_h + columns * _whole(hidden, size)
     _pack_all(pool, g, address(w_hh), size, w_hh.strides[0], columns, hidden, widest, of_h)
     _pack_all(pool, g, address(w_ih), size, w_ih.strides[0], columns, inputs, widest, of_x)
-    spread(
-        pool, _backward_part, parts,
-        (
-            parts, table, mode, sizes, backwards, of_x, of_h, widest, g, result, gates, before, inner, out, hidden_out,
-            x_out, h, c,
-        ),
-    )  # fmt: skip
+    plan = Plan(table, mode, backwards, parts, widest, of_x, of_h, 0, 0)
+    arrays = plan, steps, g, result, gates, before, inner, for_sums, for_others, for_x, h, c
+    spread(pool, _backward_part, parts, arrays)
     keep(memory)
 
 
 @kernel
-def _backward_part(
-    part, parts, table, mode, sizes, backwards, of_x, of_h, widest, g, result, gates, before, inner, out, hidden_out,
-    x_out, h, c,
-):  # fmt: skip
-    samples, (total, columns), hidden, size = sizes[0], out.shape, result.shape[1], result.itemsize
-    low, high = part * samples // parts, (part + 1) * samples // parts
-    inputs = x_out.shape[1]
-    step = 0 if backwards else total
-    for index in range(sizes.size):
-        t = index if backwards else sizes.size - 1 - index
-        step -= 0 if backwards else sizes[t]
-        rows, first = min(high, sizes[t]) - low, step + low
-        if rows > 0:
-            for i in range(rows):
-                row, sample = first + i, low + i
-                _add(g[row], h[sample])
-                if mode == LSTM:
-                    c_before = before[total + row]
-                    _lstm_gradients(gates[row], c_before, inner[row], h[sample], c[sample], out[row])
-                elif mode == GRU:
-                    _gru_gradients(gates[row], before[row], inner[row], h[sample], out[row], hidden_out[row])
-                else:
-                    _simple_gradients(mode, result[row], h[sample], out[row])
-            offset, x_row = first * columns * size, columns * size
-            into, into_row = address(h) + low * hidden * size, hidden * size
-            y = of_h, into, into_row
-            _multiply(g, table, rows, columns, hidden, widest, address(hidden_out) + offset, x_row, y, into, into_row)
-            if x_out.size:
-                into, into_row = address(x_out) + first * x_out.strides[0], x_out.strides[0]
-                y = of_x, into, into_row
-                x_out[first : first + rows] = 0
-                _multiply(g, table, rows, columns, inputs, widest, address(out) + offset, x_row, y, into, into_row)
-        step += sizes[t] if backwards else 0
+def _backward_part(part, plan, steps, g, result, gates, before, inner, for_sums, for_others, for_x, h, c):
+    """All steps of some of the sequences, from the last one."""
+    samples, (total, columns), count = steps[0, 0], for_sums.shape, steps.shape[1]
+    low, high = part * samples // plan.parts, (part + 1) * samples // plan.parts
+    for index in range(count):
+        t = index if plan.backwards else count - 1 - index
+        rows, first = min(high, steps[0, t]) - low, steps[1, t] + low
+        if rows <= 0:
+            continue
+        for i in range(rows):
+            row, own = first + i, h[low + i]
+            _add(g[row], own)
+            if plan.mode == LSTM:
+                _lstm_gradients(gates[row], before[total + row], inner[row], own, c[low + i], for_sums[row])
+            elif plan.mode == GRU:
+                _gru_gradients(gates[row], before[row], inner[row], own, for_sums[row], for_others[row])
+            else:
+                _simple_gradients(plan.mode, result[row], own, for_sums[row])
+        if index + 1 < count:
+            following = low + steps[1, t + 1 if plan.backwards else t - 1]
+            _bring(rows, following, total, g, gates if gates.size else result, before, inner)
+        left, left_row = address(for_others) + first * for_others.strides[0], for_others.strides[0]
+        _add_product(plan, rows, columns, left, left_row, plan.of_h, h[low:])
+        if for_x.size:
+            for_x[first : first + rows] = 0
+            left = address(for_sums) + first * left_row
+            _add_product(plan, rows, columns, left, left_row, plan.of_x, for_x[first:])
 
 
 @inlined
-def _add(x, total):
-    for j in range(np.uint64(x.size)):
-        total[j] += x[j]
+def _add_product(plan, rows, k, x, x_row, panels, out):
+    """out += x @ y, of so many rows."""
+    y = panels, address(out), out.strides[0]
+    _multiply(out, plan.table, rows, k, out.shape[1], plan.widest, x, x_row, y, address(out), out.strides[0])
+
+
+@inlined
+def _bring(rows, first, total, g, gates, before, inner):
+    """Bring nearer, while products are made, the rows that the next step reads."""
+    _bring_rows(rows, first, g)
+    _bring_rows(rows, first, gates)
+    _bring_rows(rows, first, inner)
+    _bring_rows(rows, before.shape[0] - total + first, before)  # the last state is the one that is read
+
+
+@inlined
+def _bring_rows(rows, first, x):
+    if x.size:
+        begin = address(x) + first * x.strides[0]
+        for line in range(begin, begin + rows * x.strides[0], CACHE_LINE):
+            prefetch(line)

@@ -844,3 +844,97 @@ def _plus(x, bias):
 def _gated(x, activation, mask):
     decider = x if activation == "relu" else mask
     return x if decider is None else np.where(decider <= 0, 0, x)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# recurrent.py
+
+
+def _walk(sizes, backwards):
+    """The rows of each step, in the order in which they are gone through."""
+    ends = np.cumsum(sizes)
+    steps = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    return steps[::-1] if backwards else steps
+
+
+def recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=None):
+    h, c, b_ih, b_hh = (None if each is None else each.astype(np.float64) for each in (h, c, b_ih, b_hh))
+    x64, w_ih64, w_hh64 = (each.astype(np.float64) for each in (x, w_ih, w_hh))
+    total, samples, hidden = len(x), sizes[0], w_hh.shape[1]
+    h = np.zeros((samples, hidden)) if h is None else h
+    c = np.zeros((samples, hidden)) if c is None else c
+    from_input = x64 @ w_ih64.T + (0 if b_ih is None else b_ih)
+    output, gates, inner = np.zeros((total, hidden)), np.zeros((total, len(w_hh))), np.zeros((total, hidden))
+    before = np.zeros((2, total, hidden))
+    for rows in _walk(sizes, backwards):
+        n = rows.stop - rows.start
+        before[0, rows], before[1, rows] = h[:n], c[:n]
+        from_state = h[:n] @ w_hh64.T + (0 if b_hh is None else b_hh)
+        if mode == "LSTM":
+            i, f, g, o = np.split(from_input[rows] + from_state, 4, 1)
+            i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+            c[:n] = f * c[:n] + i * g
+            inner[rows] = np.tanh(c[:n])
+            h[:n] = o * inner[rows]
+            gates[rows] = np.hstack((i, f, g, o))
+        elif mode == "GRU":
+            (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(from_input[rows], 3, 1), np.split(from_state, 3, 1)
+            r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+            new, inner[rows] = np.tanh(x_n + r * h_n), h_n
+            h[:n] = (1 - z) * new + z * h[:n]
+            gates[rows] = np.hstack((r, z, new))
+        else:
+            h[:n] = (np.tanh if mode == "RNN_TANH" else relu)(from_input[rows] + from_state)
+        output[rows] = h[:n]
+    states = [h, c] if mode == "LSTM" else [h]
+    none = np.zeros((0, 0))
+    kept = (none, none) if mode.startswith("RNN") else (gates, inner)
+    results = np.vstack((output, *states)), kept[0], before[: len(states)], kept[1]
+    outs = (None,) * 4 if out is None else out
+    return tuple(_give(each, one, x.dtype) for each, one in zip(results, outs, strict=True))
+
+
+def recurrence_backward(
+    g, x, w_ih, w_hh, result, gates, before, inner, *, mode, sizes, backwards, needs, out=(None,) * 7
+):
+    doubles = [each.astype(np.float64) for each in (g, x, w_ih, w_hh, result, gates, before, inner)]
+    g, x64, w_ih64, w_hh64, result, gates, before, inner = doubles
+    total, samples = len(x), sizes[0]
+    for_h, for_c = g[total : total + samples].copy(), g[total + samples :].copy()
+    for_sums = np.zeros((total, len(w_hh)))  # of what the input contributes
+    for_others = np.zeros((total, len(w_hh)))  # of what the state contributes
+    for rows in _walk(sizes, backwards)[::-1]:
+        n = rows.stop - rows.start
+        dh = for_h[:n] + g[rows]
+        if mode == "LSTM":
+            i, f, new, o = np.split(gates[rows], 4, 1)
+            dc = for_c[:n] + dh * o * (1 - inner[rows] ** 2)
+            parts = dc * new * i * (1 - i), dc * before[1, rows] * f * (1 - f), dc * i * (1 - new**2)
+            for_sums[rows] = for_others[rows] = np.hstack((*parts, dh * inner[rows] * o * (1 - o)))
+            for_c[:n], direct = dc * f, 0
+        elif mode == "GRU":
+            r, z, new = np.split(gates[rows], 3, 1)
+            dn, dz = dh * (1 - z) * (1 - new**2), dh * (before[0, rows] - new) * z * (1 - z)
+            dr = dn * inner[rows] * r * (1 - r)
+            for_sums[rows], for_others[rows] = np.hstack((dr, dz, dn)), np.hstack((dr, dz, dn * r))
+            direct = dh * z
+        else:
+            y = result[rows]
+            for_sums[rows] = for_others[rows] = dh * (1 - y**2) if mode == "RNN_TANH" else np.where(y <= 0, 0, dh)
+            direct = 0
+        for_h[:n] = direct + for_others[rows] @ w_hh64
+    gradients = (
+        for_sums @ w_ih64, for_h, for_c, for_sums.T @ x64, for_others.T @ before[0], for_sums.sum(0), for_others.sum(0),
+    )  # fmt: skip
+    every = zip(gradients, needs, out, strict=True)
+    return tuple(_give(each, one, x.dtype) if need else None for each, need, one in every)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# placing.py
+
+
+def place(x, begin, shape, *, out=None):
+    result = np.zeros(shape, x.dtype)
+    result[begin : begin + len(x)] = x
+    return _give(result, out, x.dtype)

@@ -484,6 +484,16 @@ def _loading() -> None:
         pass
 
 
+def _recurrent_layers() -> None:
+    for layer in (nn.RNN(4, 6), nn.LSTM(4, 6), nn.GRU(4, 6)):
+        for samples in (1, 10):
+            _backward(layer(torch.zeros(3, samples, 4, requires_grad=True))[0])
+
+
+def _slices() -> None:
+    _backward(torch.zeros(LARGE, requires_grad=True)[1:])
+
+
 PIECES: dict[str, Callable[[], None]] = {
     "matrix products": _matrix_products,
     "linear layers": _linear_layers,
@@ -520,6 +530,8 @@ PIECES: dict[str, Callable[[], None]] = {
     "gradient clipping": _clipping,
     "embedding": _embedding,
     "adding at indices": _adding_at_indices,
+    "recurrent layers": _recurrent_layers,
+    "slices": _slices,
     "captured steps": _captured_steps,
     "loading of batches": _loading,
 }

@@ -38,6 +38,18 @@ def test_derivatives(kind):
 
 
 @every_kind
+@pytest.mark.parametrize("samples", [1, 9])
+def test_derivatives_by_all(kind, samples):
+    """By the input, the state at the start and all weights; of the output and of the state at the end."""
+    torch.manual_seed(1)
+    layer = KINDS[kind](bidirectional=True).double()
+    x = draw(2, samples, 2)
+    states = tuple(draw(*each.shape, seed=3) for each in flat(layer(x)[1]))
+    hx = states if kind.startswith("LSTM") else states[0]
+    assert gradcheck(lambda x, *_: flat(layer(x, hx)), [x, *states, *layer.parameters()])
+
+
+@every_kind
 def test_packed_is_each_sequence_by_itself(kind):
     layer = KINDS[kind](num_layers=2, bidirectional=True).double()
     sequences = [draw(length, 2, seed=length) for length in (2, 5, 1, 4)]
@@ -96,6 +108,22 @@ def test_a_long_sequence_costs_no_more_a_step():
     assert x.grad.shape == x.shape
 
 
+def test_packing_and_padding_are_differentiable():
+    """By index: the gradients are those of the elements that were taken, in any order of the lengths."""
+    for batch_first in (False, True):
+        x = draw(4, 3, 2) if not batch_first else draw(3, 4, 2)
+        weights = draw(3, 5, 2, seed=1) if batch_first else draw(5, 3, 2, seed=1)
+
+        def run(x, batch_first=batch_first, weights=weights):
+            packed = rnn.pack_padded_sequence(x, [2, 4, 1], batch_first, enforce_sorted=False)
+            padded, lengths = rnn.pad_packed_sequence(packed, batch_first, padding_value=2.0, total_length=5)
+            assert lengths.tolist() == [2, 4, 1]
+            return padded * weights
+
+        assert gradcheck(run, [x])
+        assert gradgradcheck(run, [x])
+
+
 def test_an_empty_batch():
     for make in KINDS.values():
         output, state = make(bidirectional=True)(torch.zeros(3, 0, 2))
@@ -143,6 +171,14 @@ def test_packed_sequences():
 
 
 zeros = torch.zeros
+
+
+def with_other_weights():
+    layer = nn.LSTM(2, 3)
+    layer.weight_hh_l0 = nn.Parameter(zeros(11, 3))
+    return layer
+
+
 REFUSED = {
     "axes": (ValueError, "LSTM: Expected input to be 2D or 3D, got 4D", lambda: nn.LSTM(2, 3)(zeros(1, 1, 1, 2))),
     "features": (RuntimeError, r"input.size\(-1\) must be equal to input_size", lambda: nn.LSTM(2, 3)(zeros(4, 5))),
@@ -157,6 +193,16 @@ REFUSED = {
         RuntimeError,
         r"Expected hidden\[1\] size \(1, 2, 3\), got \[1, 1, 3\]",
         lambda: nn.LSTM(2, 3)(zeros(4, 2, 2), (zeros(1, 2, 3), zeros(1, 1, 3))),
+    ),
+    "type of the state": (
+        RuntimeError,
+        "not the same dtype",
+        lambda: nn.GRU(2, 3)(zeros(4, 2, 2), zeros(1, 2, 3).double()),
+    ),
+    "weights": (
+        RuntimeError,
+        r"expected w_hh of shape \(12, 3\), got \(11, 3\)",
+        lambda: with_other_weights()(zeros(4, 2, 2)),
     ),
     "no steps": (RuntimeError, "sequence length to be larger than 0", lambda: nn.LSTM(2, 3)(zeros(0, 2, 2))),
     "type": (ValueError, "does not match weight dtype", lambda: nn.GRU(2, 3)(zeros(4, 2, 2).double())),

@@ -15,6 +15,7 @@ from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence
 
+State = tuple[Tensor | None, ...]  # h, and c of an LSTM; None for zeros
 
 # ---------------------------------------------------------------------------------------------------------------
 # Layers.
@@ -140,7 +141,7 @@ class RNNBase(Module):
         state = state if back is None else tuple(each[:, back] for each in state)
         return PackedSequence(output, batch_sizes, order, back), self._as_hidden(state)
 
-    def _run(self, data: Tensor, sizes: list[int], state: tuple[Tensor | None, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _run(self, data: Tensor, sizes: list[int], state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
         """All layers.  data: (sum of sizes, I), state: of (layers * directions, N, H), or None for zeros."""
         directions = 2 if self.bidirectional else 1
         starts = tuple((None,) * len(self._names) if each is None else each.unbind() for each in state)
@@ -163,7 +164,7 @@ class RNNBase(Module):
         found = {name.partition("_l")[0]: getattr(self, name) for name in self._names[at]}
         return tuple(found.get(name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
 
-    def _state(self, hx: Any, samples: int, x: Tensor) -> tuple[Tensor | None, ...]:
+    def _state(self, hx: Any, samples: int, x: Tensor) -> State:
         """The state at the start, checked; None for zeros."""
         if hx is None:
             return (None, None) if self.mode == "LSTM" else (None,)
@@ -174,6 +175,11 @@ class RNNBase(Module):
             if each._array.shape != expected:
                 which = f"hidden[{i}]" if self.mode == "LSTM" else "hidden"
                 raise RuntimeError(f"Expected {which} size {expected}, got {list(each.shape)}")
+            if each.dtype != x.dtype:
+                raise RuntimeError(
+                    f"Input and hidden tensors are not the same dtype, found input tensor with {x.dtype} and hidden "
+                    f"tensor with {each.dtype}"
+                )
         return given
 
     def _as_hidden(self, state: tuple[Tensor, ...]) -> Any:

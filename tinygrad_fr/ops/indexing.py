@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, apply_view, broadcast, op
@@ -162,12 +163,28 @@ def _(g, x_shape, index):
     return apply(_unslice.op, (g,), {"shape": x_shape, "index": index})
 
 
-@op
+@op(launches=True)
 def _unslice(x, *, shape, index, out=None):
     """Zeros of ``shape`` with x at ``index``."""
+    begin = _first_row(index, shape) if x.dtype.kind == "f" and x.size >= _MANY else None
+    if begin is not None:
+        return k.placing.place(x, begin, shape, out=out)
+    k._launch.not_in_a_program("NumPy places the elements")
     result = np.zeros(shape, x.dtype)
     result[_numpy_index(index, ())] = x
     return result
+
+
+_MANY = 1 << 13  # elements; below, NumPy places them as fast
+
+
+def _first_row(index, shape):
+    """The first of the rows that ``index`` selects, if it selects whole rows that follow one another."""
+    items = _numpy_view(index)
+    if len(items) != 1 or not isinstance(items[0], slice):
+        return None
+    start, stop, step = items[0].indices(shape[0])
+    return start if step == 1 and start < stop else None
 
 
 @_unslice.vjp()

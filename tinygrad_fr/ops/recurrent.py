@@ -69,7 +69,10 @@ def run(mode, data, sizes, state, weights, backwards=False):
     if w_hr is not None:
         return _composed(mode, data, sizes, state, (*weights, w_hr), backwards)
     h, c = state if mode == "LSTM" else (*state, None)
-    result = _recurrence(data, h, c, *weights, mode=mode, sizes=tuple(sizes), backwards=backwards)
+    try:
+        result = _recurrence(data, h, c, *weights, mode=mode, sizes=tuple(sizes), backwards=backwards)
+    except ValueError as error:  # shapes that do not fit
+        raise RuntimeError(str(error)) from None
     total = data._array.shape[0]
     ends = range(total, result._array.shape[0] + 1, sizes[0]) if sizes[0] else (0,) * (1 + len(state))
     return result[:total], tuple(result[begin:end] for begin, end in itertools.pairwise(ends))
@@ -82,13 +85,13 @@ def _recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, *, mode, sizes, backwards, out=
     (S, I), (N, H), of an LSTM (N, H), (G*H, I), (G*H, H), (G*H,), (G*H,) -> (S + N, H), of an LSTM (S + 2 N, H).
     """
     options = {"mode": mode, "sizes": sizes, "backwards": backwards}
-    return k.recurrent.forward(x, h, c, w_ih, w_hh, b_ih, b_hh, **options, out=out)
+    return k.recurrent.recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, **options, out=out)
 
 
 @_recurrence.backward
 def _(g, x, w_ih, w_hh, result, gates, before, inner, mode, sizes, backwards, needs, out=(None,) * 7):
     options = {"mode": mode, "sizes": sizes, "backwards": backwards, "needs": needs}
-    return k.recurrent.backward(g, x, w_ih, w_hh, result, gates, before, inner, **options, out=out)
+    return k.recurrent.recurrence_backward(g, x, w_ih, w_hh, result, gates, before, inner, **options, out=out)
 
 
 @_recurrence.reference

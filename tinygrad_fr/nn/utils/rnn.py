@@ -75,23 +75,33 @@ def pack_padded_sequence(
     With ``enforce_sorted`` the lengths must descend; without, the sequences are sorted and the order is kept with them.
     """
     sizes = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else list(lengths), np.int64)
-    order = None
-    if not enforce_sorted:
-        order = constant(np.argsort(-sizes, kind="stable"))
-        input, sizes = input.index_select(0 if batch_first else 1, order), sizes[order.numpy()]
-    steps = input.transpose(0, 1) if batch_first else input
-    _check_lengths(steps, sizes)
-    counts = np.array([(sizes > step).sum() for step in range(sizes[0])])
-    data = cat([steps[step, :count] for step, count in enumerate(counts.tolist())])
-    return PackedSequence(data, constant(counts), order)
+    order = None if enforce_sorted else np.argsort(-sizes, kind="stable")
+    sizes = sizes if order is None else sizes[order]
+    longest, samples = input.shape[:2][:: -1 if batch_first else 1]
+    _check_lengths(input, longest, samples, sizes)
+    counts = (sizes > np.arange(sizes[0])[:, None]).sum(1)
+    rows = input.reshape(longest * samples, *input.shape[2:])
+    data = rows.index_select(0, constant(_places(counts, order, longest if batch_first else None)))
+    return PackedSequence(data, constant(counts), None if order is None else constant(order))
 
 
-def _check_lengths(steps, sizes):
-    if steps.numel() == 0:
+def _places(counts, order, length):
+    """Where the steps of packed sequences are among those of padded ones: (T, N), or (N, length) unless that is None.
+
+    ``counts`` (T,) says how many sequences have each step, ``order`` (N,) which they are, if not the first ones.
+    """
+    first = np.cumsum(counts) - counts
+    step, sample = np.repeat(np.arange(len(counts)), counts), np.arange(counts.sum()) - np.repeat(first, counts)
+    sample = sample if order is None else order[sample]
+    return step * counts[0] + sample if length is None else sample * length + step
+
+
+def _check_lengths(input, longest, samples, sizes):
+    if input.numel() == 0:
         raise RuntimeError("Cannot pack empty tensors.")
-    if len(sizes) != steps.shape[1]:
+    if len(sizes) != samples:
         raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={steps.shape[1]})"
+            f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={samples})"
         )
     if (np.diff(sizes) > 0).any():
         raise RuntimeError(
@@ -102,29 +112,28 @@ def _check_lengths(steps, sizes):
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
         )
-    if sizes[0] > steps.shape[0]:
-        raise RuntimeError(f"a sequence has length {sizes[0]}, but the padded input has {steps.shape[0]} steps")
+    if sizes[0] > longest:
+        raise RuntimeError(f"a sequence has length {sizes[0]}, but the padded input has {longest} steps")
 
 
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """The reverse of `pack_padded_sequence`.  -> (T, N, *), or (N, T, *) with ``batch_first``, and lengths (N,)."""
-    counts = sequence.batch_sizes.tolist()
-    steps = len(counts) if total_length is None else total_length
-    if steps < len(counts):
+    data, batch_sizes, order, back = sequence
+    counts = batch_sizes.numpy()
+    length, samples = len(counts) if total_length is None else total_length, int(counts[0])
+    if length < len(counts):
         raise ValueError(
             "Expected total_length to be at least the length of the longest sequence in input, but got "
             f"total_length={total_length} and max sequence length being {len(counts)}"
         )
-    counts += [0] * (steps - len(counts))
-    rows = [_padded(row, counts[0], padding_value) for row in sequence.data.split(counts)]
-    padded = stack(rows, 1 if batch_first else 0)
-    lengths = constant((np.array(counts)[:, None] > np.arange(counts[0])).sum(0))
-    order = sequence.unsorted_indices
-    if order is None:
-        return padded, lengths
-    return padded.index_select(0 if batch_first else 1, order), lengths[order]
+    places = constant(_places(counts, None if order is None else order.numpy(), length if batch_first else None))
+    padding = full((length * samples, *data.shape[1:]), padding_value, dtype=data.dtype)
+    shape = (samples, length) if batch_first else (length, samples)
+    lengths = constant((counts[:, None] > np.arange(samples)).sum(0))
+    padded = padding.index_copy(0, places, data).reshape(*shape, *data.shape[1:])
+    return padded, lengths if back is None else lengths[back]
 
 
 def pad_sequence(
