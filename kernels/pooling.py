@@ -4,7 +4,7 @@ Arrays are seen as planes of three axes, of which those missing in front have si
 along each axis. First the rows that a window sees are reduced to one, whole rows at a time, then its columns.
 
 Threads share the planes in parts whose number depends on shapes alone. Each has scratch memory of some rows: `BLOCK`
-elements and places, or those of one row where that is longer.
+elements and their places, or one row where that is longer.
 """
 
 # pyright: reportCallIssue=false
@@ -104,9 +104,8 @@ def _plan(axes):
     header = [math.prod(sizes), last.size, outer.count * inner.count, last.count, *steps]
     header += [last.stride, last.taps, last.step, last.before, span, tiles]
     rows = np.stack(np.broadcast_arrays(starts, outer.seen[:, None], inner.seen), 2)
-    return Plan(
-        sizes, counts, tuple(axes), np.concatenate([header, last.first, last.seen, rows.ravel()]).astype(np.int64)
-    )
+    numbers = np.concatenate([header, last.first, last.seen, rows.ravel()])
+    return Plan(sizes, counts, tuple(axes), numbers.astype(np.int64))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -142,15 +141,8 @@ def largest_backward(g, codes, plan, *, positive=False, out=None):
     g = _planes(g, plan.counts)
     result = destination(out, g.shape[:2] + plan.sizes, g.dtype)
     if result.size:
-        launch(
-            _add_at,
-            pool_for(result.size),
-            g.ravel(),
-            codes.ravel(),
-            math.prod(plan.sizes),
-            int(positive),
-            result.ravel(),
-        )
+        given = g.ravel(), codes.ravel(), math.prod(plan.sizes), int(positive)
+        launch(_add_at, pool_for(result.size), *given, result.ravel())
     return deliver(result, out)
 
 
@@ -231,7 +223,7 @@ def _clear(x, start, count):
 
 @inlined
 def _rows_of_a_block(plan):
-    return min(plan[_ROWS], max(1, BLOCK // plan[_SPAN]))
+    return max(1, min(plan[_ROWS], BLOCK // plan[_SPAN]))
 
 
 @merged

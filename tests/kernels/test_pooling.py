@@ -36,7 +36,7 @@ def plans(draw):
     if draw(st.booleans()):
         return pooling.moving(*draw(moving_windows()))
     sizes = (*draw(st.lists(SHORT, max_size=2)), draw(SIZES))
-    return pooling.dividing(sizes, tuple(draw(st.integers(1, size + 1)) for size in sizes))
+    return pooling.dividing(sizes, tuple(draw(st.integers(0, size + 1)) for size in sizes))
 
 
 def drawn(rng, shape, dtype, special=False):

@@ -1,6 +1,6 @@
 """Windows that move over the axes after the first two: what they see, and the sums of what lies under them.
 
-Convolution, pooling, unfold and fold are made of the functions on arrays in the first half; the second half is ops.
+Convolution, unfold and fold are made of the functions on arrays in the first half; the second half is ops.
 """
 
 import functools
@@ -45,7 +45,7 @@ class Windows(NamedTuple):
 
     def elements(self, with_padding: bool) -> list[np.ndarray]:
         """For each axis how many elements, perhaps counting those of the padding, each window sees.  -> (count,)."""
-        return [_elements(*each, with_padding) for each in zip(*self, strict=True)]
+        return [_elements(with_padding, *each) for each in zip(*self, strict=True)]
 
 
 class Chunk(NamedTuple):
@@ -130,7 +130,7 @@ def _overlap(windows: Windows, inside: bool) -> tuple[slice, ...]:
     return (ALL, ALL, *parts)
 
 
-def _elements(size, kernel, stride, before, dilation, count, with_padding):
+def _elements(with_padding, size, kernel, stride, before, dilation, count):
     around = before if with_padding else 0
     taps = np.arange(count)[:, None] * stride - before + np.arange(kernel) * dilation
     return ((-around <= taps) & (taps < size + around)).sum(1)
