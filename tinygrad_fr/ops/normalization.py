@@ -57,7 +57,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 
 def counted_batch_norm(input, running_mean, running_var, tracked, weight, bias, training, momentum, eps):
-    """`batch_norm` that counts the batches of training in ``tracked``, () int64, of which momentum None means 1 / it."""
+    """`batch_norm` that counts the batches of training in ``tracked``, () int64; momentum None means 1 / tracked."""
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     samples, channels, *rest = input._array.shape
     sizes = 1, samples, channels, 1, math.prod(rest)

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import adam
-from .optimizer import Group, check_at_least_zero, check_betas, refuse
-from .stateful import Stateful
+from .optimizer import Group
+from .stateful import Averaging
 
 
-class Adam(Stateful):
+class Adam(Averaging):
     """Steps by running averages of the gradient and of its square.  With d = g + weight_decay p::
 
         m = beta1 * m + (1 - beta1) * d
@@ -20,8 +20,6 @@ class Adam(Stateful):
     Source: Kingma and Ba, 2015; amsgrad: Reddi et al., 2018.
     """
 
-    _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay")
-    _data_options = ("lr", "betas", "eps", "weight_decay")
     _op = adam.op
     _states = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step")
     _static_options = ("decoupled_weight_decay", "amsgrad", "maximize")
@@ -42,11 +40,6 @@ class Adam(Stateful):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        refuse(capturable=capturable, differentiable=differentiable)
-        check_at_least_zero("learning rate", lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -61,10 +54,6 @@ class Adam(Stateful):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-
-    def _hyper_values(self, group: Group) -> tuple[float, ...]:
-        beta1, beta2 = group["betas"]
-        return (group["lr"], beta1, beta2, group["eps"], group["weight_decay"])
 
     def _initial(self, group: Group) -> dict[str, float]:
         initial = {"step": 0.0, "exp_avg": 0.0, "exp_avg_sq": 0.0}

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import adamax
-from .optimizer import Group, check_at_least_zero, check_betas, refuse
-from .stateful import Stateful
+from .optimizer import Group
+from .stateful import Averaging
 
 
-class Adamax(Stateful):
+class Adamax(Averaging):
     """`Adam` with the largest gradient, which fades, in place of the root mean square.  With d = g + weight_decay p::
 
         m = beta1 * m + (1 - beta1) * d
@@ -19,8 +19,6 @@ class Adamax(Stateful):
     Source: Kingma and Ba, 2015.
     """
 
-    _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay")
-    _data_options = ("lr", "betas", "eps", "weight_decay")
     _op = adamax.op
     _states = ("exp_avg", "exp_inf", "step")
 
@@ -37,11 +35,6 @@ class Adamax(Stateful):
         differentiable: bool = False,
         capturable: bool = False,
     ):
-        refuse(differentiable=differentiable, capturable=capturable)
-        check_at_least_zero("learning rate", lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -53,10 +46,6 @@ class Adamax(Stateful):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def _hyper_values(self, group: Group) -> tuple[float, ...]:
-        beta1, beta2 = group["betas"]
-        return (group["lr"], beta1, beta2, group["eps"], group["weight_decay"])
 
     def _initial(self, group: Group) -> dict[str, float]:
         return {"step": 0.0, "exp_avg": 0.0, "exp_inf": 0.0}

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import nadam
-from .optimizer import Group, check_at_least_zero, check_betas, refuse
-from .stateful import Stateful
+from .optimizer import Group, check_at_least_zero
+from .stateful import Averaging
 
 
-class NAdam(Stateful):
+class NAdam(Averaging):
     """`Adam` with Nesterov's momentum, which grows from step to step.  With d = g + weight_decay p::
 
         mu(t) = beta1 * (1 - 0.96^(t momentum_decay) / 2)
@@ -22,8 +22,8 @@ class NAdam(Stateful):
     Source: Dozat, 2016.
     """
 
-    _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay", "momentum_decay")
-    _data_options = ("lr", "betas", "eps", "weight_decay", "momentum_decay")
+    _hyper_names = (*Averaging._hyper_names, "momentum_decay")
+    _data_options = (*Averaging._data_options, "momentum_decay")
     _op = nadam.op
     _states = ("exp_avg", "exp_avg_sq", "step", "mu_product")
     _static_options = ("decoupled_weight_decay", "maximize")
@@ -43,11 +43,6 @@ class NAdam(Stateful):
         capturable: bool = False,
         differentiable: bool = False,
     ):
-        refuse(capturable=capturable, differentiable=differentiable)
-        check_at_least_zero("learning rate", lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
         check_at_least_zero("momentum_decay value", momentum_decay)
         defaults = {
             "lr": lr,
@@ -64,8 +59,7 @@ class NAdam(Stateful):
         super().__init__(params, defaults)
 
     def _hyper_values(self, group: Group) -> tuple[float, ...]:
-        beta1, beta2 = group["betas"]
-        return (group["lr"], beta1, beta2, group["eps"], group["weight_decay"], group["momentum_decay"])
+        return (*super()._hyper_values(group), group["momentum_decay"])
 
     def _initial(self, group: Group) -> dict[str, float]:
         return {"step": 0.0, "mu_product": 1.0, "exp_avg": 0.0, "exp_avg_sq": 0.0}

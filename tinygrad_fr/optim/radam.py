@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import radam
-from .optimizer import Group, check_at_least_zero, check_betas, refuse
-from .stateful import Stateful
+from .optimizer import Group
+from .stateful import Averaging
 
 
-class RAdam(Stateful):
+class RAdam(Averaging):
     """`Adam` that divides by the root of its squares only as soon as enough of them are known.  Its m and v, and::
 
         rho(t) = rho - 2 t beta2^t / (1 - beta2^t), with rho = 2 / (1 - beta2) - 1
@@ -21,8 +21,6 @@ class RAdam(Stateful):
     Source: Liu et al., 2020.
     """
 
-    _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay")
-    _data_options = ("lr", "betas", "eps", "weight_decay")
     _op = radam.op
     _states = ("exp_avg", "exp_avg_sq", "step")
     _static_options = ("decoupled_weight_decay", "maximize")
@@ -41,11 +39,6 @@ class RAdam(Stateful):
         capturable: bool = False,
         differentiable: bool = False,
     ):
-        refuse(capturable=capturable, differentiable=differentiable)
-        check_at_least_zero("learning rate", lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -58,10 +51,6 @@ class RAdam(Stateful):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def _hyper_values(self, group: Group) -> tuple[float, ...]:
-        beta1, beta2 = group["betas"]
-        return (group["lr"], beta1, beta2, group["eps"], group["weight_decay"])
 
     def _initial(self, group: Group) -> dict[str, float]:
         return {"step": 0.0, "exp_avg": 0.0, "exp_avg_sq": 0.0}
