@@ -124,6 +124,12 @@ def _parts(elements, groups):
 
 
 @inlined
+def _in_order_of_memory(outer, batch, mode):
+    """Outer and batch such that groups need not be gathered over the batch, where they have no sums to wait for."""
+    return (batch, outer) if mode == _GIVEN else (outer, batch)
+
+
+@inlined
 def _whole(values, count, number):
     """The values, or where there are none as many as needed of one number."""
     return values if values.size else np.full(count, values.dtype.type(number), values.dtype)
@@ -156,6 +162,7 @@ def _normalize(
         arguments = (x, weight, bias, eps, batch, groups, plane, together, mode, out, statistics)
         spread(pool, _normalize_strip, strips, arguments)
     else:
+        outer, batch = _in_order_of_memory(outer, batch, mode)
         parts = _parts(x.size, outer * groups)
         sizes = (outer, batch, groups, channels, plane)
         spread(pool, _normalize_part, parts, (parts, x, weight, bias, eps, sizes, mode, out, statistics))
@@ -170,6 +177,7 @@ def _backward(pool, g, x, weight, statistics, outer, batch, groups, channels, pl
         arguments = (g, x, weight, statistics, batch, groups, plane, together, mode, out, weight_out, bias_out)
         spread(pool, _backward_strip, strips, arguments)
         return
+    outer, batch = _in_order_of_memory(outer, batch, mode)
     parts = _parts(x.size, outer * groups)
     sums = np.zeros((parts, 2, count))
     sizes = (outer, batch, groups, channels, plane)
@@ -193,8 +201,8 @@ def _normalize_part(part, parts, x, weight, bias, eps, sizes, mode, out, statist
         start, step = (group // groups * batch * groups + group % groups) * length, groups * length
         if mode != _GIVEN:
             _measure(x, start, step, batch, length, eps, mode, statistics, group)
-        centre, rest = _in_two(statistics[0, group], x)
-        root, channel = statistics[1, group], group % groups * channels
+        centre, rest, root = _statistics_of(group, statistics, x)
+        channel = group % groups * channels
         for row in range(batch):
             begin = start + row * step
             if plane == 1:
@@ -208,10 +216,11 @@ def _normalize_part(part, parts, x, weight, bias, eps, sizes, mode, out, statist
 
 
 @inlined
-def _in_two(mean, x):
-    """A mean as a number of x's type and what is left of it."""
-    centre = x.dtype.type(mean)
-    return centre, mean - centre
+def _statistics_of(group, statistics, x):
+    """The mean as a number of x's type and what is left of it, and the root; given ones are the same for all outer."""
+    column = group % statistics.shape[1]
+    centre = x.dtype.type(statistics[0, column])
+    return centre, statistics[0, column] - centre, statistics[1, column]
 
 
 @inlined
@@ -272,8 +281,8 @@ def _backward_part(part, parts, g, x, weight, statistics, sizes, mode, out, sums
     first, last = part * outer * groups // parts, (part + 1) * outer * groups // parts
     for group in range(first, last):
         start, step = (group // groups * batch * groups + group % groups) * length, groups * length
-        centre, rest = _in_two(statistics[0, group], x)
-        root, channel = statistics[1, group], group % groups * channels
+        centre, rest, root = _statistics_of(group, statistics, x)
+        channel = group % groups * channels
         if plane == 1:
             scale, shift = x.dtype.type(root), x.dtype.type(-rest * root)
             total_g, total_gx = _feature_sums(g, x, start, centre, rest, root, weight, channel, channels)
@@ -393,8 +402,8 @@ def _normalize_strip(strip, x, weight, bias, eps, batch, groups, plane, together
     if mode != _GIVEN:
         _measure_strip(x, start, step, batch, plane, eps, mode, statistics, first, last, centres)
     for group in range(first, last):
-        centre, rest = _in_two(statistics[0, group], x)
-        scale = statistics[1, group] * weight[group]
+        centre, rest, root = _statistics_of(group, statistics, x)
+        scale = root * weight[group]
         for i in range((group - first) * plane, (group - first + 1) * plane):
             centres[i] = centre
             scales[i] = scale
@@ -462,8 +471,8 @@ def _backward_strip(strip, g, x, weight, statistics, batch, groups, plane, toget
     sums = _column_sums(_add_products, g, x, start, step, batch, centres)
     for group in range(first, last):
         own = slice((group - first) * plane, (group - first + 1) * plane)
-        rest = _in_two(statistics[0, group], x)[1]
-        root, of_g = statistics[1, group], sums[0, own].sum()
+        _, rest, root = _statistics_of(group, statistics, x)
+        of_g = sums[0, own].sum()
         of_gx = (sums[1, own].sum() - rest * of_g) * root
         weight_out[group], bias_out[group] = of_gx, of_g
         slope, shift = _pull(mode, root, rest, weight[group] * of_g, weight[group] * of_gx, batch * plane)

@@ -172,7 +172,7 @@ def _normalized_and_moved(input, running, weight, bias, momentum, sizes, eps):
     names = tuple([name for name, values in running.items() if values is not None])
     if names:
         params = {"names": names, "momentum": momentum, "count": sizes[1] * sizes[3] * sizes[4], "eps": eps}
-        write_each(_moved.op, ([running[name] for name in names],), *statistics, params)
+        write_each(_moved.op, ([running[name] for name in names],), statistics[0], params)
     return result
 
 
