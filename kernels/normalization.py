@@ -4,7 +4,8 @@ One form serves batch, layer, group, instance and root-mean-square normalisation
 (outer, batch, groups, channels, plane). Statistics are over batch, channels and plane: there is a mean and a variance
 for each of (outer, groups). The weight and the bias are (groups, channels). So batch normalisation of (N, C, H, W) is
 one of (1, N, C, 1, H W), in C groups; layer normalisation of (N, D) is one of (N, 1, 1, D, 1), in N groups; and group
-normalisation of (N, C, H, W) is one of (N, 1, G, C / G, H W), in N G groups.
+normalisation of (N, C, H, W) is one of (N, 1, G, C / G, H W), in N G groups. Where batch is not 1, outer and channels
+are.
 
 ``statistics`` (2, outer * groups) float64 are the means and 1 / sqrt(variance + eps). Means are subtracted in two
 parts, the mean rounded to the type of the array and the rest, so that a large mean costs no accuracy.
@@ -33,8 +34,8 @@ def normalize(x, weight=None, bias=None, mean=None, variance=None, *, sizes, eps
     """(x - mean) / sqrt(variance + eps) weight + bias, and the statistics that its backward needs.
 
     x: any shape, seen as ``sizes``; weight, bias: (groups, channels), in any shape -> that of x; (2, outer * groups).
-    The mean and variance are x's own where none are given, (groups,), for outer 1; with ``centred=False`` the mean is 0.
-    ``out`` is the pair of arrays to write to.
+    The mean and variance are x's own unless they are given, (groups,), which is for outer 1; with ``centred=False`` the
+    mean is 0. ``out`` is the pair of arrays to write to.
     """
     x = plain(x)
     result_out, statistics_out = (None, None) if out is None else out
@@ -48,10 +49,11 @@ def normalize(x, weight=None, bias=None, mean=None, variance=None, *, sizes, eps
 
 
 def normalize_backward(g, x, weight, statistics, *, sizes, centred=True, given=False, out=(None, None, None)):
-    """The gradients of normalize for x, and for a weight and a bias, both of the shape of ``weight`` or (groups * channels,).
+    """The gradients of normalize for x, weight and bias, from g, that of the result.
 
-    Of g, the gradient of the result; where the statistics are ``given``, they do not vary with x. Scratch memory: up to
-    `_MOST_PARTS` times the two last gradients, in float64.
+    g, x: one shape -> that shape, and twice that of ``weight``, which is (groups * channels,) if it is None. Where the
+    mean and the variance were ``given``, they do not vary with x. Scratch memory: up to `_MOST_PARTS` times the two
+    last gradients, in float64.
     """
     g, x = plain(g, "g"), plain(x)
     check_same(g, x, ("g", "x"))
@@ -75,11 +77,11 @@ def _mode(centred, given):
 
 
 def move(mean=None, variance=None, tracked=None, *, statistics, momentum, count, eps):
-    """Move a running mean and variance, (C,), by ``momentum`` towards those of a batch, and count it in ``tracked``, ().
+    """Move a running mean and variance, (C,), by ``momentum`` towards those of a batch; count it in ``tracked``, ().
 
-    Each of them may be None, and they are changed in place. Of statistics (2, outer * C) the mean over outer counts; the
-    variance is over the ``count`` of elements less 1; where there were no elements, nothing moves. With momentum None
-    it is 1 / tracked: then a running mean is that of all batches.
+    Each of them may be None, and they are changed in place. Of statistics (2, outer * C) the mean over outer is taken;
+    the variance is over the ``count`` of elements less 1; where there were no elements, nothing moves. Momentum None
+    means 1 / tracked: then a running mean is that of all batches.
     """
     if momentum is None and tracked is None:
         raise TypeError("expected a number for momentum, got None")
@@ -94,9 +96,10 @@ def move(mean=None, variance=None, tracked=None, *, statistics, momentum, count,
 
 
 def _flat(values):
-    """Values in one row: where they lie, if they are plain."""
+    """Values in one row: where they lie, if they are plain, else a copy."""
     if not values.flags.carray:
         not_in_a_program("running statistics are not plain: they are copied")
+        values = np.array(values, order="C")
     return values.reshape(-1)
 
 
@@ -118,6 +121,12 @@ _WIDTH = 256  # columns, or one channel, that one thread takes at a time
 @inlined
 def _parts(elements, groups):
     return max(1, min(min(groups, _MOST_PARTS), elements // _PART))
+
+
+@inlined
+def _in_order_of_memory(outer, batch, mode):
+    """Outer and batch such that groups need not be gathered over the batch, where they have no sums to wait for."""
+    return (batch, outer) if mode == _GIVEN else (outer, batch)
 
 
 @inlined
@@ -153,15 +162,14 @@ def _normalize(
         arguments = (x, weight, bias, eps, batch, groups, plane, together, mode, out, statistics)
         spread(pool, _normalize_strip, strips, arguments)
     else:
+        outer, batch = _in_order_of_memory(outer, batch, mode)
         parts = _parts(x.size, outer * groups)
         sizes = (outer, batch, groups, channels, plane)
         spread(pool, _normalize_part, parts, (parts, x, weight, bias, eps, sizes, mode, out, statistics))
 
 
 @kernel
-def _backward(
-    pool, g, x, weight, statistics, outer, batch, groups, channels, plane, mode, out, weight_out, bias_out
-):
+def _backward(pool, g, x, weight, statistics, outer, batch, groups, channels, plane, mode, out, weight_out, bias_out):
     count = groups * channels
     weight = _whole(weight, count, 1)
     if _is_in_columns(outer, channels, plane):
@@ -169,6 +177,7 @@ def _backward(
         arguments = (g, x, weight, statistics, batch, groups, plane, together, mode, out, weight_out, bias_out)
         spread(pool, _backward_strip, strips, arguments)
         return
+    outer, batch = _in_order_of_memory(outer, batch, mode)
     parts = _parts(x.size, outer * groups)
     sums = np.zeros((parts, 2, count))
     sizes = (outer, batch, groups, channels, plane)
@@ -192,8 +201,8 @@ def _normalize_part(part, parts, x, weight, bias, eps, sizes, mode, out, statist
         start, step = (group // groups * batch * groups + group % groups) * length, groups * length
         if mode != _GIVEN:
             _measure(x, start, step, batch, length, eps, mode, statistics, group)
-        centre, rest = _in_two(statistics[0, group], x)
-        root, channel = statistics[1, group], group % groups * channels
+        centre, rest, root = _statistics_of(group, statistics, x)
+        channel = group % groups * channels
         for row in range(batch):
             begin = start + row * step
             if plane == 1:
@@ -207,15 +216,16 @@ def _normalize_part(part, parts, x, weight, bias, eps, sizes, mode, out, statist
 
 
 @inlined
-def _in_two(mean, x):
-    """A mean as a number of x's type and what is left of it."""
-    centre = x.dtype.type(mean)
-    return centre, mean - centre
+def _statistics_of(group, statistics, x):
+    """The mean as a number of x's type and what is left of it, and the root; given ones are the same for all outer."""
+    column = group % statistics.shape[1]
+    centre = x.dtype.type(statistics[0, column])
+    return centre, statistics[0, column] - centre, statistics[1, column]
 
 
 @inlined
 def _measure(x, start, step, batch, length, eps, mode, statistics, group):
-    """Set the statistics of a group: ``batch`` pieces of ``length`` elements, which begin at start, start + step, ..."""
+    """Set the statistics of a group: ``batch`` pieces of ``length`` elements, from start, start + step, ... on."""
     count, mean, squares = 0, 0.0, 0.0
     for row in range(batch):
         begin = start + row * step
@@ -271,8 +281,8 @@ def _backward_part(part, parts, g, x, weight, statistics, sizes, mode, out, sums
     first, last = part * outer * groups // parts, (part + 1) * outer * groups // parts
     for group in range(first, last):
         start, step = (group // groups * batch * groups + group % groups) * length, groups * length
-        centre, rest = _in_two(statistics[0, group], x)
-        root, channel = statistics[1, group], group % groups * channels
+        centre, rest, root = _statistics_of(group, statistics, x)
+        channel = group % groups * channels
         if plane == 1:
             scale, shift = x.dtype.type(root), x.dtype.type(-rest * root)
             total_g, total_gx = _feature_sums(g, x, start, centre, rest, root, weight, channel, channels)
@@ -392,8 +402,8 @@ def _normalize_strip(strip, x, weight, bias, eps, batch, groups, plane, together
     if mode != _GIVEN:
         _measure_strip(x, start, step, batch, plane, eps, mode, statistics, first, last, centres)
     for group in range(first, last):
-        centre, rest = _in_two(statistics[0, group], x)
-        scale = statistics[1, group] * weight[group]
+        centre, rest, root = _statistics_of(group, statistics, x)
+        scale = root * weight[group]
         for i in range((group - first) * plane, (group - first + 1) * plane):
             centres[i] = centre
             scales[i] = scale
@@ -450,9 +460,7 @@ def _add_products(g, x, start, centres, sums):
 
 
 @inlined
-def _backward_strip(
-    strip, g, x, weight, statistics, batch, groups, plane, together, mode, out, weight_out, bias_out
-):
+def _backward_strip(strip, g, x, weight, statistics, batch, groups, plane, together, mode, out, weight_out, bias_out):
     vecmath.prefer_wide_vectors()
     first, last = strip * together, min((strip + 1) * together, groups)
     start, step, width = first * plane, groups * plane, (last - first) * plane
@@ -463,8 +471,8 @@ def _backward_strip(
     sums = _column_sums(_add_products, g, x, start, step, batch, centres)
     for group in range(first, last):
         own = slice((group - first) * plane, (group - first + 1) * plane)
-        centre, rest = _in_two(statistics[0, group], x)
-        root, of_g = statistics[1, group], sums[0, own].sum()
+        _, rest, root = _statistics_of(group, statistics, x)
+        of_g = sums[0, own].sum()
         of_gx = (sums[1, own].sum() - rest * of_g) * root
         weight_out[group], bias_out[group] = of_gx, of_g
         slope, shift = _pull(mode, root, rest, weight[group] * of_g, weight[group] * of_gx, batch * plane)

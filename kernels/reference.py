@@ -633,7 +633,7 @@ def normalize_backward(g, x, weight, statistics, *, sizes, centred=True, given=F
 def move(mean=None, variance=None, tracked=None, *, statistics, momentum, count, eps):
     if tracked is not None:
         tracked += 1
-    share = 1 / tracked.item() if momentum is None else momentum
+    share = 1 / tracked.item() if tracked is not None and momentum is None else momentum
     new = statistics[0], (1 / np.square(statistics[1]) - eps) * (count / max(1, count - 1))
     for running, each in zip((mean, variance), new, strict=True):
         if running is not None and count:

@@ -33,6 +33,25 @@ def test_running_statistics_are_no_part_of_the_graph():
     assert layer.running_mean.is_leaf
 
 
+def test_an_empty_batch_moves_no_statistics():
+    layer = nn.BatchNorm1d(3)
+    x = torch.ones(0, 3, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad.shape == (0, 3)
+    assert layer.weight.grad.tolist() == [0, 0, 0]
+    assert layer.running_mean.tolist() == [0, 0, 0]
+    assert layer.running_var.tolist() == [1, 1, 1]
+    assert layer.num_batches_tracked.item() == 1
+
+
+def test_writing_running_statistics_counts_as_writing():
+    layer = nn.BatchNorm1d(3)
+    product = (layer.running_mean * torch.ones(3, requires_grad=True)).sum()
+    layer(torch.randn(4, 3))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        product.backward()
+
+
 def test_evaluation_uses_the_running_statistics_and_leaves_them():
     layer = nn.BatchNorm1d(2, eps=0.0).double()
     layer.running_mean.copy_(torch.tensor([1.0, 2.0]))
@@ -91,6 +110,11 @@ REFUSED = {
         RuntimeError,
         "running_mean must be defined in evaluation mode",
         lambda: F.batch_norm(ones(2, 3), None, None),
+    ),
+    "statistics in the graph": (
+        RuntimeError,
+        "not differentiable with respect to running_mean",
+        lambda: F.batch_norm(ones(2, 3), torch.zeros(3, requires_grad=True), ones(3), training=True),
     ),
     "few axes": (RuntimeError, "at least 2 dimensions", lambda: F.batch_norm(ones(3), None, None, training=True)),
     "integers": (NotImplementedError, "int64", lambda: F.batch_norm(ones(2, 3).long(), None, None, training=True)),

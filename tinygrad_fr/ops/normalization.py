@@ -57,7 +57,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 
 def counted_batch_norm(input, running_mean, running_var, tracked, weight, bias, training, momentum, eps):
-    """`batch_norm` that counts the batches of training in ``tracked``, () int64, of which momentum None means 1 / it."""
+    """`batch_norm` that counts the batches of training in ``tracked``, () int64; momentum None means 1 / tracked."""
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     samples, channels, *rest = input._array.shape
     sizes = 1, samples, channels, 1, math.prod(rest)
@@ -172,7 +172,7 @@ def _normalized_and_moved(input, running, weight, bias, momentum, sizes, eps):
     names = tuple([name for name, values in running.items() if values is not None])
     if names:
         params = {"names": names, "momentum": momentum, "count": sizes[1] * sizes[3] * sizes[4], "eps": eps}
-        write_each(_moved.op, ([running[name] for name in names],), *statistics, params)
+        write_each(_moved.op, ([running[name] for name in names],), statistics[0], params)
     return result
 
 

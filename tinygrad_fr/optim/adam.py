@@ -9,6 +9,11 @@ from .optimizer import Group, refuse
 
 
 class Adam(Moments):
+from .optimizer import Group
+from .stateful import Averaging
+
+
+class Adam(Averaging):
     """Steps by running averages of the gradient and of its square.  With d = g + weight_decay p::
 
         m = beta1 * m + (1 - beta1) * d

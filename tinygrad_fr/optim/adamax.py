@@ -9,6 +9,11 @@ from .optimizer import Group, refuse
 
 
 class Adamax(Moments):
+from .optimizer import Group
+from .stateful import Averaging
+
+
+class Adamax(Averaging):
     """`Adam` with the largest gradient, which fades, in place of the root mean square.  With d = g + weight_decay p::
 
         m = beta1 * m + (1 - beta1) * d

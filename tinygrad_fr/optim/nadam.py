@@ -9,6 +9,11 @@ from .optimizer import Group, check_at_least_zero, refuse
 
 
 class NAdam(Moments):
+from .optimizer import Group, check_at_least_zero
+from .stateful import Averaging
+
+
+class NAdam(Averaging):
     """`Adam` with Nesterov's momentum, which grows from step to step.  With d = g + weight_decay p::
 
         mu(t) = beta1 * (1 - 0.96^(t momentum_decay) / 2)
@@ -24,6 +29,8 @@ class NAdam(Moments):
 
     _hyper_names = (*Moments._hyper_names, "momentum_decay")
     _data_options = (*Moments._data_options, "momentum_decay")
+    _hyper_names = (*Averaging._hyper_names, "momentum_decay")
+    _data_options = (*Averaging._data_options, "momentum_decay")
     _op = nadam.op
     _states = ("exp_avg", "exp_avg_sq", "step", "mu_product")
     _static_options = ("decoupled_weight_decay", "maximize")

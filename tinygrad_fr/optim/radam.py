@@ -9,6 +9,11 @@ from .optimizer import Group, refuse
 
 
 class RAdam(Moments):
+from .optimizer import Group
+from .stateful import Averaging
+
+
+class RAdam(Averaging):
     """`Adam` that divides by the root of its squares only as soon as enough of them are known.  Its m and v, and::
 
         rho(t) = rho - 2 t beta2^t / (1 - beta2^t), with rho = 2 / (1 - beta2) - 1

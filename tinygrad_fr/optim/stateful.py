@@ -1,5 +1,6 @@
 """What the optimisers share that keep the same states for each parameter."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from ..autograd import Tensor, dtypes
 from ..autograd.inplace import write_each
 from ..autograd.op import Op
 from ..autograd.tensor import wrap
-from .optimizer import NUMBERS, Group, Optimizer
+from .optimizer import NUMBERS, Group, Optimizer, check_at_least_zero, check_betas, refuse
 
 
 class Stateful(Optimizer):
@@ -43,3 +44,21 @@ class Stateful(Optimizer):
         for name, value in initial.items():
             state[name] = wrap(np.array(value, number) if name in NUMBERS else np.full_like(p._array, value))
         return state
+
+
+class Averaging(Stateful):
+    """What Adam and its relatives share: a learning rate, betas of running averages, an eps, a weight decay."""
+
+    _hyper_names = ("lr", "beta1", "beta2", "eps", "weight_decay")
+    _data_options = ("lr", "betas", "eps", "weight_decay")
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
+        refuse(capturable=defaults["capturable"], differentiable=defaults["differentiable"])
+        check_at_least_zero("learning rate", defaults["lr"])
+        check_at_least_zero("epsilon value", defaults["eps"])
+        check_betas(defaults["betas"])
+        check_at_least_zero("weight_decay value", defaults["weight_decay"])
+        super().__init__(params, defaults)
+
+    def _hyper_values(self, group: Group) -> tuple[float, ...]:
+        return (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
