@@ -230,7 +230,7 @@ def _differing(figures: dict[tuple[str, int], Figures], progress: tqdm) -> dict[
     close = functools.partial(math.isclose, rel_tol=AGREEMENT)
     for (label, _), of_process in figures.items():
         for case, values in of_process.items():
-            if not all(map(close, values, expected[case])):
+            if case not in found[label] and not all(map(close, values, expected[case])):
                 said = f"left out: {case} of {label}, which computes {values} instead of {expected[case]}"
                 progress.write(said, file=sys.stderr)
                 found[label].add(case)
