@@ -30,9 +30,9 @@ LAYERS = {  # how a row is called, and how high it is
 
 
 def draw_tiles(axes: "Axes", tiles: np.ndarray, signed: bool, aspect: Any = "equal") -> "AxesImage":
-    """Small images side by side, all on one scale of colours.  tiles: (rows, columns, H, W)."""
+    """Small images, all on one scale of colours that few numbers exceed.  tiles: (rows, columns, H, W)."""
     rows, columns, height, width = tiles.shape
-    most = max(float(abs(tiles).max()), 1e-9)
+    most = max(float(np.quantile(abs(tiles), 0.995)), 1e-9)
     image = axes.imshow(
         tiles.transpose(0, 2, 1, 3).reshape(rows * height, columns * width),
         cmap=SIGNED if signed else INK,
@@ -64,7 +64,7 @@ def filters(model: nn.Module) -> "Figure":
         image = draw_tiles(axes, weights, signed=True)
         label_tiles(axes, weights)
         axes.set_title(title, fontsize=10)
-        figure.colorbar(image, ax=axes, label="weight")
+        figure.colorbar(image, ax=axes, label="weight", extend="both")
     return figure
 
 

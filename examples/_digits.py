@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _training import Training
@@ -16,6 +16,9 @@ from _training import Training
 import tinygrad_fr as torch
 from tinygrad_fr import datasets
 from tinygrad_fr.utils.data import DataLoader, TensorDataset, random_split
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CLASSES = 10
 VALIDATION_SHARE = 1 / 12  # of the training set: 5,000 of MNIST's 60,000
@@ -117,6 +120,16 @@ def _dataset(images: np.ndarray, labels: np.ndarray) -> TensorDataset:
     )
 
 
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The option that `load_digits` follows."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder of MNIST's IDX files (default: $TINYGRAD_FR_DATA, the cache)",
+    )
+
+
 class DigitsTraining(Training):
     """Training on digits, of which a part is kept for validation."""
 
@@ -137,6 +150,10 @@ class DigitsTraining(Training):
 
     def settings(self) -> dict[str, Any]:
         return super().settings() | {"data": self.digits.fingerprint()}
+
+    def figures(self) -> "dict[str, Figure]":
+        """Figures of the program's own, for the folder of --out."""
+        return {}
 
     def images(self) -> str:
         train, validation, test = len(self.train), len(self.validation), len(self.digits.test)

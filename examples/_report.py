@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from _digits import CLASSES, DigitsTraining
 from _outputs import learning_curves, new_figure, report_text, write_figures, write_history, write_text
+from _program import save_weights
 
 import tinygrad_fr.nn.functional as F
 
 if TYPE_CHECKING:
+    import argparse
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -53,6 +55,17 @@ class Results:
         return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
 
 
+def report(options: "argparse.Namespace", training: DigitsTraining) -> float:
+    """Test the network, print how it does on each class, and write the files of --out; gives the test accuracy."""
+    results = test(training)
+    print(results.per_class())
+    if options.out:
+        save_weights(options.out, training)
+        write_report(options.out, training, results)
+        print(f"written to {options.out}: weights, history, report and figures")
+    return results.accuracy
+
+
 def test(training: DigitsTraining) -> Results:
     """The network as it is, on the test set."""
     scores, labels = training.predict(training.test_batches)
@@ -75,7 +88,7 @@ def write_report(folder: "Path", training: DigitsTraining, results: Results) -> 
         "confusion_matrix": confusion_matrix(results),
         "mistakes": mistakes(results, training.digits.test.tensors[0].numpy(), training.digits.image_shape),
     }
-    write_figures(folder, figures)
+    write_figures(folder, figures | training.figures())
 
 
 # --- figures -----------------------------------------------------------------------------------------------------

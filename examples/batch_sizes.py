@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from _checkpoint import check_folder
-from _digits import CLASSES, Digits, load_digits
+from _digits import CLASSES, Digits, add_data, load_digits
 from _outputs import check_libraries, new_figure
 from _program import exit_code_of, positive_int, seed
 from _training import count_correct
@@ -148,7 +148,7 @@ def check_out(path: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit code."""
     parser = argparse.ArgumentParser(description="Compare batch, stochastic and mini-batch gradient descent.")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of MNIST's IDX files")
+    add_data(parser)
     parser.add_argument("--epochs", type=positive_int, default=20, metavar="N")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="fixes every random choice")
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw the three curves into this PNG file")

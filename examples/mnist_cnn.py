@@ -15,12 +15,11 @@ pooling as one would write it today. Augmentation shows the network each digit a
 import argparse
 import sys
 from collections import OrderedDict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from _cnn_figures import augmentation, feature_maps, filters
-from _digits import CLASSES, Digits, DigitsTraining, load_digits
+from _digits import CLASSES, Digits, DigitsTraining, add_data, load_digits
 from _distortion import RandomDistortion
-from _outputs import write_figures
 from _program import (
     add_pace,
     add_run,
@@ -30,14 +29,16 @@ from _program import (
     new_parser,
     open_checkpoint,
     parse_run,
-    save_weights,
     saving_when_interrupted,
 )
-from _report import test, write_report
+from _report import report
 from _training import described
 
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,31 +116,17 @@ class Training(DigitsTraining):
         self.optimizer.step()
         return loss, scores
 
-
-def report(options: argparse.Namespace, training: Training) -> float:
-    """Test the network, print how it does on each class, and write the files of --out; gives the test accuracy."""
-    results = test(training)
-    print(results.per_class())
-    if options.out:
-        save_weights(options.out, training)
-        write_report(options.out, training, results)
-        draw(options.out, training)
-        print(f"written to {options.out}: weights, history, report and figures")
-    return results.accuracy
-
-
-def draw(folder: Path, training: Training) -> None:
-    """Figures of how the network sees: an image of the test set, and one of the training set with its variants."""
-    digits = training.digits
-    seen, learnt_from = digits.test.tensors[0][:1], digits.train.tensors[0][0]
-    figures = {
-        "filters": filters(training.model),
-        "feature_maps": feature_maps(
-            training.model, seen.numpy().reshape(digits.image_shape), digits.standardise(seen)
-        ),
-        "augmentation": augmentation(training.distorted, learnt_from),
-    }
-    write_figures(folder, figures)
+    def figures(self) -> "dict[str, Figure]":
+        """How the network sees an image of the test set, and how one of the training set is augmented."""
+        digits = self.digits
+        seen, learnt_from = digits.test.tensors[0][:1], digits.train.tensors[0][0]
+        return {
+            "filters": filters(self.model),
+            "feature_maps": feature_maps(
+                self.model, seen.numpy().reshape(digits.image_shape), digits.standardise(seen)
+            ),
+            "augmentation": augmentation(self.distorted, learnt_from),
+        }
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -148,7 +135,7 @@ def draw(folder: Path, training: Training) -> None:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = new_parser("Train LeNet-5 on MNIST.")
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folder of MNIST's IDX files (default: $TINYGRAD_FR_DATA, the cache)")
+    add_data(parser)
     add_pace(parser, epochs=8, batch_size=64, lr=2e-3)
     add(
         "--augment",

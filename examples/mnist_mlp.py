@@ -15,9 +15,8 @@ import argparse
 import math
 import sys
 from itertools import pairwise
-from pathlib import Path
 
-from _digits import CLASSES, Digits, DigitsTraining, load_digits
+from _digits import CLASSES, Digits, DigitsTraining, add_data, load_digits
 from _program import (
     add_pace,
     add_run,
@@ -29,10 +28,9 @@ from _program import (
     parse_run,
     positive_int,
     probability,
-    save_weights,
     saving_when_interrupted,
 )
-from _report import test, write_report
+from _report import report
 from _training import described
 
 import tinygrad_fr as torch
@@ -106,24 +104,13 @@ class Training(DigitsTraining):
         return loss, scores
 
 
-def report(options: argparse.Namespace, training: Training) -> float:
-    """Test the network, print how it does on each class, and write the files of --out; gives the test accuracy."""
-    results = test(training)
-    print(results.per_class())
-    if options.out:
-        save_weights(options.out, training)
-        write_report(options.out, training, results)
-        print(f"written to {options.out}: weights, history, report and figures")
-    return results.accuracy
-
-
 # --- options -----------------------------------------------------------------------------------------------------
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = new_parser("Train a multi-layer perceptron on MNIST.")
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folder of MNIST's IDX files (default: $TINYGRAD_FR_DATA, the cache)")
+    add_data(parser)
     add(
         "--hidden",
         type=positive_int,
