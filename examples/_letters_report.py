@@ -29,12 +29,17 @@ class Results(NamedTuple):
     test: dict[str, float]
 
     def table(self) -> str:
-        """Of the test; perplexity is among how many letters the model is as unsure as if all were alike."""
+        """Of the test."""
         rows = [
-            f"{name:<10} {loss:>7.4f} {loss / math.log(2):>7.4f} {math.exp(loss):>11.2f}"
+            f"{name:<10} {loss:>7.4f} {loss / math.log(2):>7.4f} {perplexity(loss):>11.2f}"
             for name, loss in self.test.items()
         ]
         return "\n".join([f"{'test':<10} {'nats':>7} {'bits':>7} {'perplexity':>11}", *rows])
+
+
+def perplexity(loss: float) -> float:
+    """Among how many letters a choice would be as unsure, were all alike."""
+    return math.exp(loss) if loss < 700 else math.inf
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -119,7 +124,7 @@ def draw_row(axes: "Axes", text: Text, shown: np.ndarray, given: np.ndarray) -> 
         axes.text(column, line, visible(text.alphabet[letter]), ha="center", va="center", family="monospace",
                   parse_math=False, fontsize=13 if line == 0 else 9, weight="bold" if right else "normal",
                   color="white" if given[column, line] > 0.6 else "black" if right else "dimgrey")  # fmt: skip
-    axes.set(xlim=(-0.5, COLUMNS - 0.5), xticks=[], yticks=[0, 1, GUESSES], yticklabels=["text", "1st", f"{GUESSES}th"])
+    axes.set(xlim=(-0.5, COLUMNS - 0.5), xticks=[], yticks=[0, 1], yticklabels=["text", "likeliest"])
 
 
 def visible(letter: str) -> str:
