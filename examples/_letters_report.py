@@ -141,7 +141,7 @@ def gradient_figure(norms: dict[str, list[np.ndarray]], updates: int) -> "Figure
     figure = new_figure(10, 5)
     figure.suptitle("How far back the loss of one letter reaches: its gradient for what was remembered before")
     figure.supxlabel(
-        "With first weights all cells forget. GRU and LSTM learn to hold their gates open to the past; an RNN has none.",
+        "With first weights all forget. GRU and LSTM learn to hold their gates open to the past; an RNN has none.",
         fontsize=10,
     )
     titles = "With first weights", f"After {updates:,} updates"
