@@ -54,7 +54,7 @@ def write(network: LetterNetwork, prompt: np.ndarray, length: int, temperature: 
     """Go on after the prompt, letter by letter: each is drawn with softmax(scores / temperature), then read.
 
     A low temperature keeps to what is likeliest, a high one makes all letters alike. The stand-in, letter 0, is never
-    drawn.  prompt: (P,) -> (length,).
+    drawn.  prompt: (P,) -> (length,).  RuntimeError: the scores are not numbers.
     """
     network.eval()
     letters = np.zeros(length, np.int64)

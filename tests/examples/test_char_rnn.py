@@ -11,6 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import _letters
+import _letters_report
 import _ngram
 import _text
 import char_rnn
@@ -317,6 +318,29 @@ def test_training_stops_when_validation_no_longer_improves(run, french, tmp_path
     result = run("--text", french, *SMALL, "--no-compile", "--epochs", "30", "--lr", "0.5", "--patience", "1")
     assert result.code == 0
     assert "no better validation loss for 1 epochs" in result.out
+
+
+def test_a_loss_that_is_not_a_number_is_told(run, french):
+    result = run("--text", french, *QUICK, "--lr", "1e38")
+    assert result.code == 1
+    assert "not a number: try a smaller --lr" in result.out
+    assert "nan" in result.err
+
+
+@pytest.mark.parametrize("letters", ["ab", "a$b\t漢"])
+def test_any_letters_can_be_drawn(letters, tmp_path):
+    chance = np.random.default_rng(0)
+    (tmp_path / "text").write_text("".join(chance.choice(list(letters), 900)), encoding="utf-8")
+    text = _text.load_text(tmp_path / "text")
+    figure = _letters_report.next_letters(network("rnn", len(text.alphabet)), text)
+    assert len(figure.axes) == 3  # of two rows, and the colours
+    shown = [each.get_text() for each in figure.axes[0].texts]
+    assert len(shown) == 40 * (1 + min(5, len(text.alphabet)))
+
+
+def test_perplexity():
+    assert _letters_report.perplexity(np.log(27)) == pytest.approx(27)
+    assert _letters_report.perplexity(1e9) == np.inf
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
