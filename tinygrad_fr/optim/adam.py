@@ -4,11 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import adam
-from .moments import Moments
-from .optimizer import Group, refuse
-
-
-class Adam(Moments):
 from .optimizer import Group
 from .stateful import Averaging
 
@@ -45,7 +40,6 @@ class Adam(Averaging):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        refuse(capturable=capturable, differentiable=differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -4,11 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import adamax
-from .moments import Moments
-from .optimizer import Group, refuse
-
-
-class Adamax(Moments):
 from .optimizer import Group
 from .stateful import Averaging
 
@@ -40,7 +35,6 @@ class Adamax(Averaging):
         differentiable: bool = False,
         capturable: bool = False,
     ):
-        refuse(differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -4,11 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import nadam
-from .moments import Moments
-from .optimizer import Group, check_at_least_zero, refuse
-
-
-class NAdam(Moments):
 from .optimizer import Group, check_at_least_zero
 from .stateful import Averaging
 
@@ -27,8 +22,6 @@ class NAdam(Averaging):
     Source: Dozat, 2016.
     """
 
-    _hyper_names = (*Moments._hyper_names, "momentum_decay")
-    _data_options = (*Moments._data_options, "momentum_decay")
     _hyper_names = (*Averaging._hyper_names, "momentum_decay")
     _data_options = (*Averaging._data_options, "momentum_decay")
     _op = nadam.op
@@ -50,7 +43,6 @@ class NAdam(Averaging):
         capturable: bool = False,
         differentiable: bool = False,
     ):
-        refuse(capturable=capturable, differentiable=differentiable)
         check_at_least_zero("momentum_decay value", momentum_decay)
         defaults = {
             "lr": lr,

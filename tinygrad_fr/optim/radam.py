@@ -4,11 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..ops.optim import radam
-from .moments import Moments
-from .optimizer import Group, refuse
-
-
-class RAdam(Moments):
 from .optimizer import Group
 from .stateful import Averaging
 
@@ -44,7 +39,6 @@ class RAdam(Averaging):
         capturable: bool = False,
         differentiable: bool = False,
     ):
-        refuse(capturable=capturable, differentiable=differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
