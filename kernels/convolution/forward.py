@@ -94,9 +94,8 @@ def _convolve_part(task, like, s, layout, job):
         x = job.x + (item * s.channels + channel) * s.plane * s.size
         if not is_plain(s):
             lay_out(like.dtype, s, layout, band, x, channels, laid)
-        _convolve_band(
-            like, s, layout, job, item, rows, band, channel, channels, x, laid, offsets, copies, panel, start
-        )
+        source = x, laid, offsets, copies, panel
+        _convolve_band(like, s, layout, job, item, rows, band, channel, channels, source, start)
     keep(memory)
 
 
