@@ -23,7 +23,7 @@ from ._launch import FINE, Launch, NotNative
 from .simd import INDEX, POINTER, address
 
 # How many words a function may be given: it may take fewer, for on all processors here the caller clears them away.
-_COUNTS = (8, 16, 24, 32, 48, 64, 96, 128)
+_COUNTS = (8, 16, 24, 32, 48, 64, 96, 128, 160)
 
 _FUNCTION, _WORDS, _COUNT, _CHECKED = range(4)  # the columns of a program's table
 _ADDRESS_WORD = 4  # of an array

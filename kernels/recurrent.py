@@ -24,7 +24,7 @@ from ._jit import inlined, kernel, merged
 from ._launch import launch
 from ._layout import check_out, deliver, destination, plain
 from ._threads import _THREADS, pool_for, spread
-from .gemm.blocking import DOT_ROWS, DOTS, FEW_ROWS, MOST_ROWS, NV, PARALLEL, WIDE
+from .gemm.blocking import DOTS, FEW_ROWS, MOST_ROWS, NV, PARALLEL, WIDE
 from .gemm.macro import _tabled
 from .gemm.micro import DOT_SLOT, DOTS_SLOT, NO_GATE, tile_slot
 from .gemm.pack import pack_panel
@@ -90,14 +90,19 @@ def recurrence_backward(
     for_c = _where(out[2], (samples if mode == "LSTM" else 0, hidden), dtype)
     by_steps = needs[0] and _by_steps(sizes, w_ih)
     for_x = _where(out[0], x.shape, dtype) if by_steps else _nothing(x, 2)
+    for_biases = [
+        _where(each, (rows,), dtype) if need else _nothing(x, 1) for need, each in zip(needs[5:], out[5:], strict=True)
+    ]
     launch(
         _recurrence_backward, *_common(mode, sizes, backwards, w_ih if by_steps else for_x, w_hh), g, result, gates,
-        before.reshape(-1, hidden), inner, for_sums, for_others, for_x, for_h, for_c,
+        before.reshape(-1, hidden), inner, for_sums, for_others, for_x, for_h, for_c, *for_biases,
     )  # fmt: skip
     if not by_steps:
         for_x = gemm.matmul(for_sums, w_ih, out=out[0]) if needs[0] else None
-    state = for_h if needs[1] else None, for_c if needs[2] else None
-    return for_x, *state, *_of_weights(for_sums, for_others, x, before[0], needs[3:], out[3:])
+    for_w_ih = gemm.weight_gradient(for_sums, x, out=out[3]) if needs[3] else None
+    for_w_hh = gemm.weight_gradient(for_others, before[0], out=out[4]) if needs[4] else None
+    gradients = for_x, for_h, for_c, for_w_ih, for_w_hh, *for_biases
+    return tuple([each if need else None for each, need in zip(gradients, needs, strict=True)])
 
 
 def _check(mode, sizes, **arrays):
@@ -161,37 +166,6 @@ def _where(out, shape, dtype):
         return empty(shape, dtype)
     check_out(out, shape, dtype)
     return out
-
-
-def _of_weights(for_sums, for_others, x, h, needs, out):
-    """The gradients of w_ih, w_hh, b_ih and b_hh, or None."""
-    alike = needs[2] and for_sums is for_others  # those of both biases, if both are wanted
-    for_w_ih, for_b_ih = _of_layer(for_sums, x, needs[0], needs[2], out[0], out[2])
-    for_w_hh, for_b_hh = _of_layer(for_others, h, needs[1], needs[3] and not alike, out[1], out[3])
-    if needs[3] and alike:
-        for_b_hh = _copied(for_b_ih, out[3])
-    return for_w_ih, for_w_hh, for_b_ih, for_b_hh
-
-
-def _copied(x, out):
-    result = _where(out, x.shape, x.dtype)
-    launch(_repeat, x, result)
-    return result
-
-
-def _of_layer(g, x, weight, bias, out, bias_out):
-    """The gradients of a weight and of its bias, or None."""
-    if not weight and not bias:
-        return None, None
-    if not bias:
-        return gemm.weight_gradient(g, x, out=out), None
-    for_weight, for_bias = gemm.weight_gradient(g, x, bias=True, out=out, bias_out=bias_out)
-    return (for_weight if weight else None), for_bias
-
-
-@kernel
-def _repeat(x, out):
-    _copy(x, out)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -388,7 +362,7 @@ def _simple_gradients(mode, y, h, out):
 # All steps.
 
 # How it is done, and where the weights are: the addresses of those of the input, of the state, and of what r multiplies
-# in a GRU. Few sequences take those of the state as they lie, in rows of ``h_row`` bytes; else that is 0.
+# in a GRU. A single sequence takes those of the state as they lie, in rows of ``h_row`` bytes; else that is 0.
 Plan = namedtuple("Plan", "table mode backwards parts widest of_x of_h of_n h_row")
 
 
@@ -417,14 +391,11 @@ def _recurrence(pool, table, mode, steps, backwards, w_ih, w_hh, x, b_ih, b_hh, 
     joined = 2 * hidden if mode == GRU else columns  # of the sums, those to which state and input contribute alike
     h_row, x_row, of_h = w_hh.strides[0], w_ih.strides[0], address(w_hh)
     of_n = of_h + joined * h_row
-    few = samples <= DOT_ROWS
-    row = 0 if few else _whole(joined, size) + _whole(columns - joined, size)
+    row = 0 if samples == 1 else _whole(joined, size) + _whole(columns - joined, size)
     memory = np.empty(hidden * row + inputs * _whole(columns, size) + CACHE_LINE, np.uint8)
     of_x = address(memory) + -address(memory) % CACHE_LINE
     _pack_all(pool, result, address(w_ih), x_row, size, inputs, columns, widest, of_x)
-    if few:
-        parts = 1
-    else:
+    if samples > 1:
         h_panels = of_x + inputs * _whole(columns, size)
         n_panels = h_panels + hidden * _whole(joined, size)
         _pack_all(pool, result, of_h, h_row, size, hidden, joined, widest, h_panels)
@@ -501,40 +472,45 @@ def _sum_up(pool, plan, rows, first, x, h, b, sums, inner):
 
 @inlined
 def _multiply_state(pool, plan, rows, columns, h, y, out, out_row):
-    """out = start + h @ y, of so many rows; ``y`` as in `_multiply`, or of few sequences where its columns lie."""
+    """out = start + h @ y, of so many rows; ``y`` as in `_multiply`, or of a single row where its columns lie."""
     hidden, h_at, row = h.shape[1], address(h), h.strides[0]
     if plan.h_row:
-        work = rows * hidden * columns
-        parts = 1 if work < PARALLEL else max(1, pool[_THREADS])
-        spread(pool, _dots, parts, (plan, parts, rows, hidden, columns, h_at, row, y, out, out_row, h.itemsize))
+        parts = 1 if hidden * columns < PARALLEL else max(1, pool[_THREADS])
+        spread(pool, _dots, parts, (plan, parts, hidden, columns, h_at, y, out, h.itemsize))
     else:
         _multiply(h, plan.table, rows, hidden, columns, plan.widest, h_at, row, y, out, out_row)
 
 
 @kernel
-def _dots(part, plan, parts, rows, k, columns, x, x_row, y, out, out_row, size):
-    """Some columns of a product of few rows, along k; ``y``: the addresses of its columns and of start, start's row."""
-    weights, start, start_row = y
+def _dots(part, plan, parts, k, columns, x, y, out, size):
+    """Some columns of a product of one row, along k; ``y``: the addresses of its columns, and of start."""
+    weights, start, _ = y
     groups = (columns + DOTS - 1) // DOTS
     column, end = part * groups // parts * DOTS, min(columns, (part + 1) * groups // parts * DOTS)
     while column < end:
         count = DOTS if end - column >= DOTS else 1
         function = word(plan.table + 8 * (DOTS_SLOT if count == DOTS else DOT_SLOT))
-        for i in range(rows):
-            begin, into = start + i * start_row + column * size, out + i * out_row + column * size
-            at = weights + column * plan.h_row
-            call(function, (k, x + i * x_row, at, plan.h_row, begin, into, NO_GATE, 0))
+        at, byte = weights + column * plan.h_row, column * size
+        call(function, (k, x, at, plan.h_row, start + byte, out + byte, NO_GATE, 0))
         column += count
 
 
 @kernel
 def _recurrence_backward(
-    pool, table, mode, steps, backwards, w_ih, w_hh, g, result, gates, before, inner, for_sums, for_others, for_x, h, c
-):
-    """Fill for_sums, for_others and for_x, the gradients of the sums and of x, and h and c, those of the state."""
+    pool, table, mode, steps, backwards, w_ih, w_hh, g, result, gates, before, inner, for_sums, for_others, for_x, h, c,
+    for_b_ih, for_b_hh,
+):  # fmt: skip
+    """Fill for_sums, for_others, for_x, the gradients of the sums and x; h and c, those of the state; the biases'.
+
+    Those of the biases are added up of each sequence by itself, and then of all.
+    """
     samples, size, total = steps[0, 0], result.itemsize, for_sums.shape[0]
     (columns, hidden), inputs = w_hh.shape, for_x.shape[1]
+    joined = 2 * hidden if mode == GRU else columns
+    totals = np.zeros((samples, columns + hidden if for_b_ih.size or for_b_hh.size else 0), result.dtype)
     if samples == 0:
+        for_b_ih[:] = 0
+        for_b_hh[:] = 0
         return
     h[:] = g[total : total + samples]
     c[:] = g[total + samples :]
@@ -546,15 +522,30 @@ def _recurrence_backward(
     _pack_all(pool, g, address(w_hh), size, w_hh.strides[0], columns, hidden, widest, of_h)
     _pack_all(pool, g, address(w_ih), size, w_ih.strides[0], columns, inputs, widest, of_x)
     plan = Plan(table, mode, backwards, parts, widest, of_x, of_h, 0, 0)
-    arrays = plan, steps, g, result, gates, before, inner, for_sums, for_others, for_x, h, c
+    arrays = plan, steps, g, result, gates, before, inner, for_sums, for_others, for_x, h, c, totals
     spread(pool, _backward_part, parts, arrays)
     keep(memory)
+    _add_up(totals, 0, for_b_ih)
+    _add_up(totals, 0, for_b_hh[:joined])
+    _add_up(totals, columns, for_b_hh[joined:])
+
+
+@inlined
+def _add_up(totals, first, out):
+    """The sums over the rows, of the columns from the first on."""
+    sums = np.zeros(out.size)
+    for i in range(totals.shape[0]):
+        row = totals[i, first:]
+        for j in range(np.uint64(out.size)):
+            sums[j] += row[j]
+    for j in range(out.size):
+        out[j] = sums[j]
 
 
 @kernel
-def _backward_part(part, plan, steps, g, result, gates, before, inner, for_sums, for_others, for_x, h, c):
+def _backward_part(part, plan, steps, g, result, gates, before, inner, for_sums, for_others, for_x, h, c, totals):
     """All steps of some of the sequences, from the last one."""
-    samples, (total, columns), count = steps[0, 0], for_sums.shape, steps.shape[1]
+    samples, (total, columns), count, hidden = steps[0, 0], for_sums.shape, steps.shape[1], h.shape[1]
     low, high = part * samples // plan.parts, (part + 1) * samples // plan.parts
     for index in range(count):
         t = index if plan.backwards else count - 1 - index
@@ -570,6 +561,10 @@ def _backward_part(part, plan, steps, g, result, gates, before, inner, for_sums,
                 _gru_gradients(gates[row], before[row], inner[row], own, for_sums[row], for_others[row])
             else:
                 _simple_gradients(plan.mode, result[row], own, for_sums[row])
+            if totals.size:
+                _add(for_sums[row], totals[low + i])
+                if plan.mode == GRU:
+                    _add(for_others[row, 2 * hidden :], totals[low + i, columns:])
         if index + 1 < count:
             following = low + steps[1, t + 1 if plan.backwards else t - 1]
             _bring(rows, following, total, g, gates if gates.size else result, before, inner)

@@ -21,7 +21,7 @@ def _shapes(mode):
     @st.composite
     def draw_them(draw, max_side):
         features, hidden, samples = (draw(st.integers(1, max_side)) for _ in range(3))
-        steps, rows = draw(st.integers(samples, 3 * samples)), recurrent.GATES[mode] * hidden
+        steps, rows = draw(st.integers(samples, 2 * samples + 1)), recurrent.GATES[mode] * hidden
         states = ((samples, hidden),) * (2 if mode == "LSTM" else 1)
         return (steps, features), (rows, features), (rows, hidden), (rows,), (rows,), *states
 
