@@ -52,7 +52,7 @@ class Bound:
 
     def _launches(self, call: Call, arrays: Arrays) -> list[Any] | None:
         """What the call launches, if that is all it does."""
-        if not _is_launches(call) or (call.each and any(each.root.argument is not None for each in call.reads())):
+        if not _is_launches(call) or (_has_tables(call) and any(each.root.argument is not None for each in call.reads())):
             return None  # programs cannot move the arrays of an update
         try:
             with kernels._launch.collect() as launches:
@@ -71,6 +71,11 @@ def _is_launches(call: Call) -> bool:
     if call.form == BACKWARD:
         return call.op.backward_launches
     return call.op.launches and (call.form == IN_PLACE or any(True for _ in call.makes()))
+
+
+def _has_tables(call: Call) -> bool:
+    """Whether it is an update of an optimiser's, whose kernels see its arrays through tables of addresses."""
+    return "launch" in call.params
 
 
 def _call(call: Call, arrays: Arrays) -> tuple[Any, Any]:
@@ -104,7 +109,7 @@ def _options(call: Call, arrays: Arrays) -> dict[str, Any]:
 
 def _own_params(call: Call) -> dict[str, Any]:
     """The params, with a launch of an optimiser's that knows none of the arrays yet."""
-    if "launch" not in call.params:
+    if not _has_tables(call):
         return call.params
     return {**call.params, "launch": copy.copy(call.params["launch"])}
 
