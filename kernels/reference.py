@@ -590,6 +590,21 @@ def _radam(p, g, mean, square, step, lr, beta1, beta2, eps, weight_decay, *, dec
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# clipping.py
+
+
+def norm(arrays, order, *, out=None):
+    elements = np.concatenate([x.ravel() for x in arrays])
+    return _give(np.linalg.norm(elements.astype(np.float64), order), out, elements.dtype)
+
+
+def scale_to_norm(arrays, norm, most):
+    factor = np.minimum(most / (norm + norm.dtype.type(1e-6)), 1)
+    for x in arrays:
+        x *= factor
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # normalization.py
 
 

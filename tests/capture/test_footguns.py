@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import math
 import random
 import time
 import warnings
@@ -992,6 +993,77 @@ def test_clipping_inside(compile):
         return norm
 
     return lambda i: (step(*batch(i)), net.seen)
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, math.inf, 3.0, 0.0])
+@same_as_eager
+def test_clipping_by_norms_of_any_order(compile, order):
+    net = Training(lambda f: f, optim.Adam)
+
+    @compile
+    def step(x, y):
+        net.optimizer.zero_grad()
+        F.cross_entropy(net.model(x), y).backward()
+        norm = nn.utils.clip_grad_norm_(net.model.parameters(), 0.05, order)
+        net.optimizer.step()
+        return norm
+
+    return lambda i: (step(*batch(i)), net.seen)
+
+
+@pytest.mark.parametrize("width", [3, 2000])  # arrays that are copied for a replay, and such that it is moved to
+@same_as_eager
+def test_clipping_gradients_that_were_there(compile, width):
+    p, q = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(2, width))
+
+    @compile
+    def clip(loss):
+        nn.utils.clip_grad_norm_([p, q], 0.5)
+        return loss * 2
+
+    def call(i):
+        p.grad, q.grad = values(i, width), values(i + 10, 2, width)
+        return clip(torch.tensor(float(i))), p, q, p.grad._version[0]
+
+    return call
+
+
+@same_as_eager
+def test_the_norm_of_arguments(compile):
+    norm = compile(lambda g, h: nn.utils.get_total_norm([g, h]))
+    return lambda i: norm(values(i, 2000), values(i + 10, 4))
+
+
+@same_as_eager
+def test_clipping_accumulated_gradients(compile):
+    net = Training(lambda f: f)
+
+    @compile
+    def step(x, y):
+        F.cross_entropy(net.model(x), y).backward()
+        norm = nn.utils.clip_grad_norm_(net.model.parameters(), 0.05)
+        net.optimizer.step()
+        return norm
+
+    return lambda i: (step(*batch(i)), net.seen)
+
+
+@falls_back("reads values")
+def test_clipping_that_looks_for_what_is_not_finite(compile):
+    net = Training(lambda f: f)
+
+    @compile
+    def step(x, y):
+        net.optimizer.zero_grad()
+        F.cross_entropy(net.model(x), y).backward()
+        nn.utils.clip_grad_norm_(net.model.parameters(), 0.05, error_if_nonfinite=True)
+        net.optimizer.step()
+
+    def call(i):
+        x, y = batch(i)
+        return attempt(step, x if i != 4 else x * math.nan, y), net.seen
+
+    return call
 
 
 @same_as_eager

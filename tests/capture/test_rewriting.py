@@ -102,6 +102,24 @@ def test_a_step_of_convolutions_is_one_program_that_does_relu_in_passing():
     assert all(each._forward.is_native for each in instances)
 
 
+def test_a_step_that_clips_is_one_program():
+    model = nn.Sequential(nn.Linear(4, 7), nn.ReLU(), nn.Linear(7, 3))
+    optimizer = optim.Adam(model.parameters())
+
+    @torch.compile
+    def step(x, y):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+
+    for i in range(4):
+        step(*batch(i))
+    (instance,) = [instance for each in programs_of(step) for instance in each.recipe._instances]
+    assert instance._forward.is_native
+    assert len(instance._forward.programs) == 1
+
+
 def test_a_step_with_dropout_is_one_program_that_draws_anew():
     def trained(compile):
         torch.manual_seed(3)

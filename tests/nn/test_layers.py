@@ -1,4 +1,4 @@
-"""Containers, linear layers, activations and dropout as modules, initialisation, clipping of gradients."""
+"""Containers, linear layers, activations and dropout as modules, initialisation, parameters as vectors."""
 
 import math
 from collections import OrderedDict
@@ -485,33 +485,7 @@ def test_initialisation_warns():
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Clipping, vectors.
-
-
-def with_gradients(*gradients):
-    parameters = [nn.Parameter(torch.zeros(len(g))) for g in gradients]
-    for p, g in zip(parameters, gradients, strict=True):
-        p.grad = torch.tensor(g)
-    return [*parameters, nn.Parameter(torch.zeros(1))]
-
-
-def test_clip_grad_norm():
-    parameters = with_gradients([3.0, 0.0], [0.0, 4.0])
-    assert nn.utils.clip_grad_norm_(parameters, 10.0).item() == 5
-    assert parameters[0].grad.tolist() == [3, 0]
-    assert nn.utils.clip_grad_norm_(parameters, 1.0).item() == 5
-    assert nn.utils.get_total_norm([p.grad for p in parameters[:2]]).item() == pytest.approx(1, abs=1e-5)
-    assert parameters[1].grad.tolist() == pytest.approx([0, 0.8], abs=1e-5)
-    assert nn.utils.clip_grad_norm_(parameters, 1.0, norm_type=math.inf).item() == pytest.approx(0.8, abs=1e-5)
-    assert nn.utils.clip_grad_norm_([nn.Parameter(torch.zeros(1))], 1.0).item() == 0
-    with pytest.raises(RuntimeError, match="non-finite"):
-        nn.utils.clip_grad_norm_(with_gradients([math.nan]), 1.0, error_if_nonfinite=True)
-
-
-def test_clip_grad_value():
-    parameters = with_gradients([3.0, -0.5], [-4.0, 1.0])
-    nn.utils.clip_grad_value_(parameters, 1)
-    assert [p.grad.tolist() for p in parameters[:2]] == [[1, -0.5], [-1, 1]]
+# Vectors.
 
 
 def test_parameters_as_a_vector():
