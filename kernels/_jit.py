@@ -111,6 +111,33 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+class _Direct(functools.partial):
+    """The one version of a compiled function, called without the search for it, which takes longer than a small kernel.
+
+    The arguments are checked by the callers, and once more for their dtypes when they are taken from Python.
+    """
+
+    overloads: dict
+    __name__: str
+
+    def __new__(cls, function, signature):
+        compiled = function.overloads[signature]
+        self = super().__new__(cls, compiled.entry_point)
+        self.overloads, self.__name__ = {signature: compiled}, function.__name__
+        return self
+
+
+def compiled_for(function: Any, signature: tuple[Any, ...]) -> Any:
+    """A kernel compiled for arguments of these types; others, such as arrays of another layout, are converted to them.
+
+    Numba would compile one more version for each.
+    """
+    function.disable_compile(False)
+    function.compile(signature)
+    function.disable_compile()
+    return _Direct(function, signature)
+
+
 class _PackageLocator(_CacheLocator):
     """Where the compiled form of one function is kept, and the stamp that says whether it is still fresh."""
 

@@ -66,6 +66,11 @@ def checked(kernel: Any, complain: Callable[[int], None], *arguments: Any) -> No
         _thread.launches.append(Launch(kernel, arguments, complain))
 
 
+def collecting() -> bool:
+    """Whether the launches of this thread are put down instead of made."""
+    return _thread.launches is not None
+
+
 def not_in_a_program(why: str) -> None:
     """Raise `NotNative` inside `collect`: a wrapper is about to do more than launch kernels."""
     if _thread.launches is not None:

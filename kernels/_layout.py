@@ -17,6 +17,7 @@ from numpy import empty
 
 from ._launch import launch, not_in_a_program
 from ._threads import pool_for
+from .copying import copy
 
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
@@ -28,17 +29,17 @@ PARALLEL_ELEMENTS = 1 << 15  # below, one thread is sooner done with a function 
 
 
 def plain(x, name="x"):
-    """``x`` itself if it is a plain float32 or float64 array, else a plain copy. TypeError for other dtypes."""
+    """``x`` itself if it is a plain float32 or float64 array, else a plain copy. TypeError for other dtypes.
+
+    In a program the copy is a launch too.
+    """
     dtype = x.dtype
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         if dtype not in (FLOAT32, FLOAT64):
             raise TypeError(f"expected {name} of dtype float32 or float64, got {dtype}; convert it first")
         not_in_a_program(_COPIES)
         return np.array(x, dtype=FLOAT32 if dtype == FLOAT32 else FLOAT64, order="C")
-    if x.flags.carray:
-        return x
-    not_in_a_program(_COPIES)
-    return np.array(x, order="C")
+    return x if x.flags.carray else copy(x)
 
 
 def check_out(out, shape, dtype, name="out"):

@@ -453,6 +453,12 @@ def _captured_steps() -> None:
             step(torch.zeros(shape))
 
 
+def _copies() -> None:
+    """Of large arrays that do not lie in order."""
+    for kind in (torch.float32, torch.float64):
+        torch.zeros(LARGE, dtype=kind).expand(2, *LARGE).mT.contiguous()
+
+
 def _clipping() -> None:
     parameter = nn.Parameter(torch.zeros(LARGE))
     _backward(parameter)
@@ -528,6 +534,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "Rprop": _optimizer(optim.Rprop),
     "ASGD": _optimizer(optim.ASGD),
     "gradient clipping": _clipping,
+    "copies": _copies,
     "embedding": _embedding,
     "adding at indices": _adding_at_indices,
     "recurrent layers": _recurrent_layers,

@@ -15,10 +15,11 @@ import numba
 import numpy as np
 from numba import types
 
+from .._jit import compiled_for
 from .._launch import launch
 from .._layout import FLOAT32, FLOAT64, deliver, destination, plain
 from .._threads import pool_for
-from ..gemm import _KERNELS, _Direct
+from ..gemm import _KERNELS
 from ..gemm.blocking import PARALLEL
 from ..gemm.micro import MASK, NO_GATE, RELU
 from .direct import table_for
@@ -173,11 +174,7 @@ class _Kernels:
         return self._compiled(weigh, types.intp, self._flat, self._flat, self._numbers, self._flat, self._flat)
 
     def _compiled(self, function, *signature):
-        signature = (types.Array(types.int64, 1, "C"), types.intp, *signature)
-        function.disable_compile(False)
-        function.compile(signature)
-        function.disable_compile()
-        return _Direct(function, signature)
+        return compiled_for(function, (types.Array(types.int64, 1, "C"), types.intp, *signature))
 
     def vector(self, bias, count):
         """The bias as a plain array, an empty one for None."""

@@ -10,6 +10,7 @@ import numpy as np
 from numba import types
 from numpy import empty
 
+from .._jit import compiled_for
 from .._launch import launch, not_in_a_program
 from .._quick import DTYPES, quick_long, quick_product
 from .._threads import ALONE, pool_for
@@ -279,26 +280,7 @@ class _Kernels:
         return self._compiled(fused, *operands, self._vector, types.intp, matrix, self._sums)
 
     def _compiled(self, function, *signature):
-        function.disable_compile(False)
-        function.compile((self._pool, types.intp, *signature))
-        function.disable_compile()
-        return _Direct(function, (self._pool, types.intp, *signature))
-
-
-class _Direct(functools.partial):
-    """The one version of a compiled function, called without the search for it, which takes longer than a tiny product.
-
-    The arguments are checked by the callers, and once more for their dtypes when they are taken from Python.
-    """
-
-    overloads: dict
-    __name__: str
-
-    def __new__(cls, function, signature):
-        compiled = function.overloads[signature]
-        self = super().__new__(cls, compiled.entry_point)
-        self.overloads, self.__name__ = {signature: compiled}, function.__name__
-        return self
+        return compiled_for(function, (self._pool, types.intp, *signature))
 
 
 _KERNELS = {dtype: _Kernels(dtype) for dtype in DTYPES}

@@ -55,7 +55,9 @@ def test_squares_that_float32_could_not_hold():
     assert clipping.norm([np.full(4, 1e-30, np.float32)], 2.0) == np.float32(2e-30)
 
 
-@given(st.lists(st.sampled_from(SHAPES), max_size=4), dtypes, st.sampled_from([0.1, 3, 1e9, math.inf, -1, 0]), st.data())
+@given(
+    st.lists(st.sampled_from(SHAPES), max_size=4), dtypes, st.sampled_from([0.1, 3, 1e9, math.inf, -1, 0]), st.data()
+)
 def test_scale_is_its_twin(shapes, dtype, most, data):
     norm = np.array(2.5, dtype)
     expected = draws(shapes, dtype)

@@ -52,7 +52,9 @@ class Bound:
 
     def _launches(self, call: Call, arrays: Arrays) -> list[Any] | None:
         """What the call launches, if that is all it does."""
-        if not _is_launches(call) or (_has_tables(call) and any(each.root.argument is not None for each in call.reads())):
+        if not _is_launches(call) or (
+            _has_tables(call) and any(each.root.argument is not None for each in call.reads())
+        ):
             return None  # programs cannot move the arrays of an update
         try:
             with kernels._launch.collect() as launches:

@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from .. import kernels as k
 from ..autograd import dtypes
 from ..autograd.binding import public
 from ..autograd.dispatch import apply, apply_view, broadcast, op
@@ -421,10 +422,10 @@ def sum_to_size(self, *size):
 # --- copies --------------------------------------------------------------------------------------
 
 
-@op
+@op(launches=True)
 def _clone(x, *, out=None):
     """A copy."""
-    return np.array(x, order="C")
+    return k.copying.copy(x, out=out)
 
 
 @_clone.vjp(on_arrays=True)
