@@ -116,8 +116,8 @@ def _check(mode, sizes, **arrays):
             raise ValueError(f"expected {name} of shape {expected[name]}, got {each.shape}")
         if each is not None and each.dtype != x.dtype:
             raise TypeError(f"expected {name} of the dtype of x, {x.dtype}, got {each.dtype}")
-    if any(later > size for size, later in itertools.pairwise(sizes)):
-        raise ValueError("expected no step to have more sequences than the one before it")
+    if any(later > size for size, later in itertools.pairwise((*sizes, 0))):
+        raise ValueError("expected no step to have more sequences than the one before it, or less than none")
 
 
 def _shapes(mode, sizes, w_hh):
@@ -131,7 +131,7 @@ def _shapes(mode, sizes, w_hh):
 
 def _by_steps(sizes, w_ih):
     """Whether what the input contributes is computed step by step."""
-    return sizes[0] >= ROWS and w_ih.nbytes <= NEAR
+    return sizes[0] >= ROWS and 0 < w_ih.nbytes <= NEAR
 
 
 def _common(mode, sizes, backwards, w_ih, w_hh):
