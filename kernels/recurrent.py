@@ -415,7 +415,7 @@ def _recurrence(pool, table, mode, steps, backwards, w_ih, w_hh, x, b_ih, b_hh, 
     parts = _parts(steps, pool)
     widest = _widest((samples + parts - 1) // parts)
     joined = 2 * hidden if mode == GRU else columns  # of the sums, those to which state and input contribute alike
-    h_row, x_row, of_h = w_hh.strides[0], w_ih.strides[0], address(w_hh)
+    h_row, x_row, of_h = hidden * size, inputs * size, address(w_hh)  # strides of one row may be anything
     of_n = of_h + joined * h_row
     few = samples <= DOT_ROWS
     row = 0 if few else _whole(joined, size) + _whole(columns - joined, size)
