@@ -121,8 +121,8 @@ def _check(mode, sizes, **arrays):
             raise ValueError(f"expected {name} of shape {expected[name]}, got {each.shape}")
         if each is not None and each.dtype != x.dtype:
             raise TypeError(f"expected {name} of the dtype of x, {x.dtype}, got {each.dtype}")
-    if any(later > size for size, later in itertools.pairwise(sizes)):
-        raise ValueError("expected no step to have more sequences than the one before it")
+    if any(later > size for size, later in itertools.pairwise((*sizes, 0))):
+        raise ValueError("expected no step to have more sequences than the one before it, or less than none")
 
 
 def _shapes(mode, sizes, w_hh):
@@ -136,7 +136,7 @@ def _shapes(mode, sizes, w_hh):
 
 def _by_steps(sizes, w_ih):
     """Whether what the input contributes is computed step by step."""
-    return sizes[0] >= ROWS and w_ih.nbytes <= NEAR
+    return sizes[0] >= ROWS and 0 < w_ih.nbytes <= NEAR
 
 
 def _common(mode, sizes, backwards, w_ih, w_hh):
@@ -389,7 +389,7 @@ def _recurrence(pool, table, mode, steps, backwards, w_ih, w_hh, x, b_ih, b_hh, 
     parts = _parts(steps, pool)
     widest = _widest((samples + parts - 1) // parts)
     joined = 2 * hidden if mode == GRU else columns  # of the sums, those to which state and input contribute alike
-    h_row, x_row, of_h = w_hh.strides[0], w_ih.strides[0], address(w_hh)
+    h_row, x_row, of_h = hidden * size, inputs * size, address(w_hh)  # strides of one row may be anything
     of_n = of_h + joined * h_row
     row = 0 if samples == 1 else _whole(joined, size) + _whole(columns - joined, size)
     memory = np.empty(hidden * row + inputs * _whole(columns, size) + CACHE_LINE, np.uint8)

@@ -19,7 +19,7 @@ from .._threads import spread
 from ..gemm.blocking import KC
 from ..gemm.micro import NO_GATE, ZEROS_SLOT
 from ..gemm.pack import pack_panel
-from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, keep
+from ..simd import CACHE_LINE, FREE_MASKS, VECTOR_BYTES, address, array_at, keep
 from .direct import VECTORS, run_direct
 from .laid import band_of, bands_of, laid_bytes, laid_out, lay_out, pack_columns, write_copies, write_tap_offsets
 from .shape import is_plain, shape_of
@@ -70,7 +70,7 @@ def _convolve_part(task, like, s, layout, job):
     panel_row = widest_panel(rows[1] - rows[0]) * VECTOR_BYTES
     depth = job.channels * s.taps
     band_bytes = 0 if is_plain(s) else laid_bytes(layout, job.channels)
-    memory = np.empty((depth + rows[1] - rows[0]) * panel_row + band_bytes + 4 * VECTOR_BYTES, np.uint8)
+    memory = np.empty((depth + rows[1] - rows[0]) * panel_row + band_bytes + 3 * CACHE_LINE, np.uint8)
     is_direct = FREE_MASKS and s.outputs <= DIRECT and job.channels == s.channels and not is_plain(s)
     windows = WINDOWS if is_direct else panel_row // s.size
     copies, offsets = np.empty((windows + VECTORS, 3), np.int64), np.empty(depth, np.int64)

@@ -19,7 +19,7 @@ from .._jit import kernel, merged
 from .._threads import spread
 from ..gemm.micro import MASK, NO_GATE, ZEROS_SLOT
 from ..gemm.pack import pack_panel
-from ..simd import FREE_MASKS, VECTOR_BYTES, address, array_at, keep
+from ..simd import CACHE_LINE, FREE_MASKS, VECTOR_BYTES, address, array_at, keep
 from .laid import add_columns, add_laid, band_of, bands_of, laid_bytes, laid_out, write_copies, write_tap_offsets
 from .shape import shape_of
 from .tiles import COLUMNS, PARTS, aligned, depth_of, panel_vectors, run_tiles, whole_vectors, widest_panel
@@ -58,7 +58,7 @@ def _spread_part(task, like, s, layout, job):
     _begin(out, bias, s.plane)
     panel_row = widest_panel(rows) * VECTOR_BYTES
     band_bytes = laid_bytes(layout, channels)
-    memory = np.empty(band_bytes + (rows + depth_of(s.outputs)) * panel_row + 3 * VECTOR_BYTES, np.uint8)
+    memory = np.empty(band_bytes + (rows + depth_of(s.outputs)) * panel_row + CACHE_LINE, np.uint8)
     copies, offsets = np.empty((panel_row // s.size, 3), np.int64), np.empty(rows, np.int64)
     columns = aligned(address(memory))
     panel = columns + rows * panel_row

@@ -11,6 +11,7 @@ from collections import namedtuple
 import numpy as np
 
 from .._jit import merged
+from ..gemm.blocking import KC
 
 # `channels` and `outputs` are those of one group. The tuples have a number for each of the three axes, as
 # `ops.windows.Windows` has them; `taps` is the number of elements of a window, `plane` that of the input, `windows`
@@ -21,6 +22,10 @@ Shape = namedtuple(
 )
 
 _AXES = 3
+
+# The most elements that the windows' spans of the channels that are laid out at a time may have: all of a span is laid
+# out, that between distant taps too.
+_SPANNED = 1 << 28
 _OF_LENGTH_ONE = (1, 1, 1, 0, 1, 1)  # what stands for an axis of length 1: sizes, kernel, stride, before ...
 
 
@@ -47,10 +52,22 @@ def numbers_of(samples, channels, outputs, groups, windows):
     """The numbers of a `Shape` as kernels receive them; ``windows`` are the tuples from ``sizes`` to ``counts``."""
     if sees_itself(windows):
         windows = in_one_row(math.prod(windows[0]))
+    _check_spans(channels // groups, windows)
     numbers = [samples, channels // groups, outputs // groups, groups]
     for each, missing in zip(windows, _OF_LENGTH_ONE, strict=True):
         numbers += [missing] * (_AXES - len(each)) + list(each)
     return np.array(numbers, np.int64)
+
+
+def _check_spans(channels, windows):
+    """Raise where what windows span is too much to be laid out."""
+    _, kernel, _, _, dilation, _ = windows
+    spans = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+    if math.prod(spans) * min(channels, max(1, KC // math.prod(kernel))) > _SPANNED:
+        raise NotImplementedError(
+            f"convolution with kernels of {kernel} and a dilation of {dilation} is not supported: each window would "
+            f"span {spans} elements"
+        )
 
 
 @merged

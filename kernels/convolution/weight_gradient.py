@@ -88,7 +88,7 @@ def _weigh_part(task, like, s, layout, job):
     columns_row = 0 if is_direct else whole_vectors(job.block, s.size) * VECTOR_BYTES + CACHE_LINE
     turned_row = 0 if is_direct else turned_row
     band_bytes = laid_bytes(layout, high - low)
-    memory = np.empty(rows * columns_row + job.block * turned_row + band_bytes + 4 * VECTOR_BYTES, np.uint8)
+    memory = np.empty(rows * columns_row + job.block * turned_row + band_bytes + 3 * CACHE_LINE, np.uint8)
     copies, offsets = np.empty((job.block, 3), np.int64), np.empty(rows, np.int64)
     turned = aligned(address(memory))
     columns = turned + job.block * turned_row

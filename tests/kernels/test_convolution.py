@@ -252,3 +252,17 @@ def test_what_does_not_fit_is_refused():
     for error, call in refused:
         with pytest.raises(error):
             call()
+
+
+def test_windows_that_span_more_than_memory_are_refused():
+    """What lies between distant taps is laid out too: a part that found no memory for it would leave its result out."""
+    how = {"windows": windows_of((4, 4), (3, 3), before=1 << 18, dilation=1 << 18)}
+    x, weight = np.zeros((1, 2, 4, 4), np.float32), np.zeros((20, 2, 3, 3), np.float32)
+    y = np.zeros((1, 20, 4, 4), np.float32)
+    for call in (
+        lambda: convolution.convolution(x, weight, **how),
+        lambda: convolution.input_gradient(y, weight, **how),
+        lambda: convolution.weight_gradient(y, x, **how),
+    ):
+        with pytest.raises(NotImplementedError, match="dilation"):
+            call()

@@ -42,7 +42,7 @@ def calls(draw):
     """Arguments with some of them absent, options, and a gradient of the result."""
     mode, dtype, sizes = draw(st.sampled_from(MODES)), draw(st.sampled_from(DTYPES)), draw(sequences())
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    features, hidden = draw(st.sampled_from((1, 3, 20))), draw(st.sampled_from((1, 4, 9, 40)))
+    features, hidden = draw(st.sampled_from((0, 1, 3, 20))), draw(st.sampled_from((1, 4, 9, 40)))
     x, h, c, w_ih, w_hh, b_ih, b_hh = draw_arguments(rng, dtype, mode, sizes, features, hidden)
     x = in_layout(x, draw(layouts))
     if draw(st.booleans()):
@@ -135,6 +135,22 @@ def test_weights_too_large_to_stay_near(mode, monkeypatch):
     near = run()
     monkeypatch.setattr(recurrent, "NEAR", 0)
     assert_close(near, run())
+
+
+@every_mode
+def test_no_features(mode):
+    """Nothing is left of what the memory for the results held."""
+    options = {"mode": mode, "sizes": (9, 9, 2), "backwards": False}
+    arguments = draw_arguments(np.random.default_rng(0), np.float32, mode, options["sizes"], 0, 6)
+    expected = reference.recurrence(*arguments, **options)
+    out = tuple(np.full_like(each, np.nan) for each in expected)
+    assert_close(recurrent.recurrence(*arguments, **options, out=out), expected)
+
+
+def test_no_step_has_fewer_sequences_than_none():
+    arguments = draw_arguments(np.random.default_rng(0), np.float32, "GRU", (3, -1), 2, 2)
+    with pytest.raises(ValueError, match="less than none"):
+        recurrent.recurrence(*arguments, mode="GRU", sizes=(3, -1), backwards=False)
 
 
 @every_mode

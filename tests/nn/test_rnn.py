@@ -210,6 +210,7 @@ REFUSED = {
     "dropout": (ValueError, "range", lambda: nn.RNN(2, 3, dropout=2)),
     "projection": (ValueError, "smaller than hidden_size", lambda: nn.LSTM(2, 3, proj_size=3)),
     "no projection": (TypeError, "proj_size", lambda: nn.GRU(2, 3, proj_size=2)),
+    "input size": (ValueError, "input_size must be greater", lambda: nn.LSTM(0, 2)),
     "hidden size": (ValueError, "hidden_size must be greater", lambda: nn.LSTM(2, 0)),
     "layers": (ValueError, "num_layers must be greater", lambda: nn.LSTM(2, 3, 0)),
     "cell axes": (ValueError, "GRUCell: Expected input to be 1D or 2D", lambda: nn.GRUCell(2, 3)(zeros(1, 1, 2))),
