@@ -1315,6 +1315,27 @@ def test_written(compile, what):
     return lambda i: (f(values(i, 3)), look())
 
 
+@falls_back("'memory' of Loop", "a name in .*Loop.step", "has changed")
+def test_the_warning_says_which_function_names_what_changed(compile):
+    """The optimiser's ``step`` is meant, but the loop has a method of that name, too."""
+
+    class Loop:
+        def __init__(self):
+            self.net, self.memory = Training(lambda f: f), None
+            self.compiled = compile(self.update)
+
+        def update(self, x, y):
+            F.cross_entropy(self.net.model(x), y).backward()
+            self.net.optimizer.step()
+
+        def step(self, x, y):
+            self.compiled(x, y)
+            self.memory = [x]
+
+    loop = Loop()
+    return lambda i: (loop.step(*batch(i)), loop.net.seen)
+
+
 @same_as_eager
 def test_objects_that_are_made_stay_captured(compile):
     f = compile(lambda x: x * Made(2.0).scale + dataclasses.replace(Config(3.0)).scale)

@@ -86,6 +86,7 @@ class World:
         self.watches = Watches()
         self._seen: dict[int, Any] = {}  # alive, so that identities stay theirs
         self._names: set[str] = {"forward", "__call__"}  # of attributes that the code mentions
+        self._readers: dict[str, str] = {}  # of those names: a function that mentions it
         self._objects: Reached = []  # whose attributes are found by the names that the code mentions
         self._mentioned: set[tuple[int, str]] = set()  # which of their attributes have been found
         self._called: set[int] = set()  # identities of classes that the code may call, or derive from
@@ -240,8 +241,13 @@ class World:
 
     def _visit_attributes(self, where: str, own: Any, names: Iterable[str]) -> Reached:
         names = [name for name in names if name in own]
-        self.watches.add_values(own, names, where, [_attribute(name, where) for name in names])
+        self.watches.add_values(own, names, where, [self._attribute_read(name, where) for name in names])
         return [(f"{where}.{name}", own[name]) for name in names]
+
+    def _attribute_read(self, name: str, where: str) -> str:
+        """What an attribute is called, with a function that mentions its name: not all of them need be meant by it."""
+        reader = self._readers.get(name)
+        return _attribute(name, where) + (f" (a name in {reader})" if reader else "")
 
     def _attributes_mentioned(self) -> Reached:
         """What objects, their classes and Python's modules reach by the names that the code mentions."""
@@ -333,6 +339,8 @@ class World:
         name, table = function.__qualname__, function.__globals__
         found = mentions(function.__code__)
         self._names |= found.attributes
+        for each in found.attributes:
+            self._readers.setdefault(each, name)
         self._names.update(each for each in found.globals if each in _READS_ANY_NAME or each in _READS_CLASS)
         present = [each for each in found.globals if each in table]
         absent = [each for each in found.globals if each not in table]
