@@ -147,6 +147,85 @@ def a_property():
     return lambda x: x * config.scale, lambda i: setattr(config, "_hidden", float(i))
 
 
+class Made:
+    """Made anew in every call, out of a number that changes."""
+
+    def __init__(self, scale=None):
+        self.scale = _NUMBERS["made"] if scale is None else scale
+
+    def __mul__(self, other):
+        return other * _NUMBERS["times"]
+
+    def times(self, other):
+        return other * _NUMBERS["times"]
+
+    @classmethod
+    def anew(cls):
+        return cls()
+
+    def again(self):
+        return type(self)()
+
+
+class MadeToo(Made):
+    pass
+
+
+@dataclasses.dataclass
+class MadeLast:
+    scale: float = 1.0
+    steps: list = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        self.scale = _NUMBERS["made"]
+
+
+_NUMBERS = {"made": 1.0, "times": 1.0}
+
+
+def _number(name):
+    """A function that changes one of the numbers, which begins at 1."""
+    _NUMBERS.update(dict.fromkeys(_NUMBERS, 1.0))
+    return lambda i: _NUMBERS.update({name: float(i)})
+
+
+@reads
+def the_init_of_an_object_that_is_made():
+    return lambda x: x * Made().scale, _number("made")
+
+
+@reads
+def the_init_of_a_base_class():
+    return lambda x: x * MadeToo().scale, _number("made")
+
+
+@reads
+def a_post_init():
+    return lambda x: x * MadeLast().scale, _number("made")
+
+
+@reads
+def an_operator_of_an_object_that_is_made():
+    return lambda x: Made(1.0) * x, _number("times")
+
+
+@reads
+def an_inherited_method_of_an_object_that_is_made():
+    return lambda x: MadeToo(1.0).times(x), _number("times")
+
+
+@reads
+def an_object_made_by_a_class_method():
+    made = MadeToo(1.0)
+    return lambda x: x * made.anew().scale, _number("made")
+
+
+@reads
+def an_object_made_by_its_own_class():
+    made = MadeToo(1.0)
+    return lambda x: x * made.again().scale, _number("made")
+
+
 @reads
 def a_getattr_of_the_users():
     config = WithGetattr()
@@ -1234,6 +1313,33 @@ def test_written(compile, what):
     function, look = WRITES[what]()
     f = compile(function)
     return lambda i: (f(values(i, 3)), look())
+
+
+@falls_back("'memory' of Loop", "a name in .*Loop.step", "has changed")
+def test_the_warning_says_which_function_names_what_changed(compile):
+    """The optimiser's ``step`` is meant, but the loop has a method of that name, too."""
+
+    class Loop:
+        def __init__(self):
+            self.net, self.memory = Training(lambda f: f), None
+            self.compiled = compile(self.update)
+
+        def update(self, x, y):
+            F.cross_entropy(self.net.model(x), y).backward()
+            self.net.optimizer.step()
+
+        def step(self, x, y):
+            self.compiled(x, y)
+            self.memory = [x]
+
+    loop = Loop()
+    return lambda i: (loop.step(*batch(i)), loop.net.seen)
+
+
+@same_as_eager
+def test_objects_that_are_made_stay_captured(compile):
+    f = compile(lambda x: x * Made(2.0).scale + dataclasses.replace(Config(3.0)).scale)
+    return lambda i: f(values(i, 3))
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -52,10 +52,10 @@ class Bound:
 
     def _launches(self, call: Call, arrays: Arrays) -> list[Any] | None:
         """What the call launches, if that is all it does."""
-        if not _is_launches(call) or (
-            _has_tables(call) and any(each.root.argument is not None for each in call.reads())
-        ):
-            return None  # programs cannot move the arrays of an update
+        if not _is_launches(call):
+            return None
+        if _has_tables(call) and any(each.root.argument is not None for each in call.reads()):
+            return None  # programs cannot move arrays whose addresses are in tables
         try:
             with kernels._launch.collect() as launches:
                 result, targets = _call(call, arrays)

@@ -37,7 +37,12 @@ _IMPURE_BUILTINS = {
     for name in ("print", "input", "open", "next", "exec", "eval", "globals", "locals", "__import__")
     if (each := getattr(builtins, name, None)) is not None
 }
-_PLAIN_OBJECTS = ("types.SimpleNamespace", "argparse.Namespace")  # of the standard library: attributes, no more
+_PLAIN_OBJECTS = (  # of the standard library: attributes, no more
+    "types.SimpleNamespace",
+    "argparse.Namespace",
+    "dataclasses._HAS_DEFAULT_FACTORY_CLASS",
+    "dataclasses._MISSING_TYPE",
+)
 
 
 def check_builtin(function: Any) -> None:

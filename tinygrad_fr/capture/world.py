@@ -40,7 +40,9 @@ from .purity import (
 from .watching import ALL, Watches, attribute_of_each, is_immutable, of_each, padded
 
 _READS_ANY_NAME = {"getattr", "vars", "hasattr", "__dict__", "attrgetter", "dir", "__getattribute__"}
-_OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__", "__init__", "__new__", "__init_subclass__"} | {
+_READS_CLASS = {"type", "__class__"}
+_MAKING = {"__init__", "__new__", "__init_subclass__"}  # methods that only run where a class is used to make something
+_OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__"} | {
     "__abstractmethods__",
     "__annotations__",
     "__dataclass_fields__",
@@ -84,8 +86,10 @@ class World:
         self.watches = Watches()
         self._seen: dict[int, Any] = {}  # alive, so that identities stay theirs
         self._names: set[str] = {"forward", "__call__"}  # of attributes that the code mentions
+        self._readers: dict[str, str] = {}  # of those names: a function that mentions it
         self._objects: Reached = []  # whose attributes are found by the names that the code mentions
         self._mentioned: set[tuple[int, str]] = set()  # which of their attributes have been found
+        self._called: set[int] = set()  # identities of classes that the code may call, or derive from
         self._of_optimizers: set[int] = set()  # identities of the tensors that only optimizers hold
         self._walk(list(roots))
         if self.generators:
@@ -237,26 +241,33 @@ class World:
 
     def _visit_attributes(self, where: str, own: Any, names: Iterable[str]) -> Reached:
         names = [name for name in names if name in own]
-        self.watches.add_values(own, names, where, [_attribute(name, where) for name in names])
+        self.watches.add_values(own, names, where, [self._attribute_read(name, where) for name in names])
         return [(f"{where}.{name}", own[name]) for name in names]
+
+    def _attribute_read(self, name: str, where: str) -> str:
+        """What an attribute is called, with a function that mentions its name: not all of them need be meant by it."""
+        reader = self._readers.get(name)
+        return _attribute(name, where) + (f" (a name in {reader})" if reader else "")
 
     def _attributes_mentioned(self) -> Reached:
         """What objects, their classes and Python's modules reach by the names that the code mentions."""
         reached = self._numbers_of_optimizers()
         for where, value in self._objects:
-            kinds = [kind for kind in type(value).__mro__ if is_user(kind)]
+            kinds = _users_kinds(type(value))
             for owner, own in [(where, value), *((kind.__name__, kind) for kind in kinds)]:
-                names = [name for name in getattr(own, "__dict__", ()) if self._is_mentioned(name, own is not value)]
+                names = [name for name in getattr(own, "__dict__", ()) if self._is_mentioned(name, own)]
                 if isinstance(own, types.ModuleType) and is_pure(own):
                     names = self._names.intersection(vars(own))  # getattr(torch, name) is no reason to read it all
                 fresh = [name for name in names if self._is_fresh(own, name)]
-                if own is not value and self._is_fresh(own, "how many there are"):
+                if isinstance(own, type) and self._is_fresh(own, "how many there are"):
                     self.watches.add_size(vars(own), f"the attributes of {owner}")
                 if isinstance(own, types.ModuleType):
                     reached += [each for name in fresh for each in self._of_python_module(own, owner, name)]
                 elif fresh:
                     reached += self._visit_attributes(owner, vars(own), fresh)
             reached += self._visit_slots(where, value, kinds)
+            if kinds and id(kinds[0]) not in self._called and self._reads_class(kinds):
+                reached.append((where, kinds[0]))
         return [(where, function) for where, each in reached for function in _plain_functions(each)]
 
     def _visit_slots(self, where: str, value: Any, kinds: list[type]) -> Reached:
@@ -266,7 +277,7 @@ class World:
         ]
         reached = []
         for name, slot in slots:
-            if self._is_mentioned(name, False) and self._is_fresh(value, name):
+            if self._is_mentioned(name, value) and self._is_fresh(value, name):
                 if not hasattr(value, name):
                     raise Unsafe(f"{where} has no attribute {name!r} as yet")
                 self.watches.add(of_each(slot.__get__), [value], where, [_attribute(name, where)])
@@ -279,20 +290,29 @@ class World:
         self._mentioned.add((id(own), name))
         return fresh
 
-    def _is_mentioned(self, name: str, of_class: bool) -> bool:
+    def _is_mentioned(self, name: str, own: Any) -> bool:
         """Whether code may read an attribute: by its name, by one made at run time, or by what Python does itself."""
+        of_class = isinstance(own, type)
         if name in _INNER or (of_class and name in _OF_EVERY_CLASS):
             return False
+        if of_class and name in _MAKING:
+            return id(own) in self._called
         return name in self._names or self._reads_any_name() or (of_class and name.startswith("__"))
+
+    def _reads_class(self, kinds: list[type]) -> bool:
+        """Whether code may call the class of an object that it has: it reads the class, or calls a class method."""
+        methods = [name for kind in kinds for name, each in vars(kind).items() if isinstance(each, classmethod)]
+        return not self._names.isdisjoint({*_READS_CLASS, *methods})
 
     def _reads_any_name(self) -> bool:
         return not self._names.isdisjoint(_READS_ANY_NAME)
 
     def _visit_class(self, where: str, kind: type) -> Reached:
-        if is_user(kind):
-            self._objects.append((where, kind))
-        else:
+        kinds = _users_kinds(kind)
+        if not kinds:
             check_class(where, kind)
+        self._called.update(map(id, kinds))
+        self._objects += [(each.__name__, each) for each in kinds]
         return []
 
     # --- functions -----------------------------------------------------------------------------------------------
@@ -319,7 +339,9 @@ class World:
         name, table = function.__qualname__, function.__globals__
         found = mentions(function.__code__)
         self._names |= found.attributes
-        self._names.update(each for each in found.globals if each in _READS_ANY_NAME)
+        for each in found.attributes:
+            self._readers.setdefault(each, name)
+        self._names.update(each for each in found.globals if each in _READS_ANY_NAME or each in _READS_CLASS)
         present = [each for each in found.globals if each in table]
         absent = [each for each in found.globals if each not in table]
         self.watches.add_values(table, present, name, [f"global {each!r} (read by {name})" for each in present])
@@ -433,6 +455,11 @@ def _is_filled(cell: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _users_kinds(kind: type) -> list[type]:
+    """A class and those that it derives from, as far as they are the user's own."""
+    return [each for each in kind.__mro__ if is_user(each)]
 
 
 def _plain_functions(value: Any) -> list[Any]:
