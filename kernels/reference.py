@@ -794,7 +794,7 @@ def convolution(x, weight, bias=None, *, windows, groups=1, activation=None, mas
     kernels = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
     result = np.zeros((groups, len(x), weight.shape[0] // groups, *windows[5]))
     padded = _padded(x, windows)
-    for tap, seen in _seen(padded, windows):
+    for tap, seen in _taps_seen(padded, windows):
         result += np.einsum("ngc...,goc->gno...", _grouped(padded[(..., *seen)], groups), kernels[(..., *tap)])
     return _give(_gated(_plus(_ungrouped(result), bias), activation, mask), out, x.dtype)
 
@@ -803,7 +803,7 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
     kernels = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
     shape = (len(y), weight.shape[1] * groups)
     padded = _padded(np.zeros((*shape, *windows[0])), windows)
-    for tap, seen in _seen(padded, windows):
+    for tap, seen in _taps_seen(padded, windows):
         padded[(..., *seen)] += _ungrouped(np.einsum("ngo...,goc->gnc...", _grouped(y, groups), kernels[(..., *tap)]))
     inside = (slice(before, before + size) for size, before in zip(windows[0], windows[3], strict=True))
     return _give(_gated(_plus(padded[(..., *inside)], bias), activation, mask), out, y.dtype)
@@ -812,7 +812,7 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
 def convolution_weight_gradient(y, x, *, windows, groups=1, bias=False, out=None, bias_out=None):
     padded = _padded(x, windows)
     result = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups, *windows[1]))
-    for tap, seen in _seen(padded, windows):
+    for tap, seen in _taps_seen(padded, windows):
         pair = _grouped(y, groups), _grouped(padded[(..., *seen)], groups)
         flat = (each.reshape(*each.shape[:3], math.prod(each.shape[3:])) for each in pair)
         result[(..., *tap)] = np.einsum("ngoi,ngci->goc", *flat)
@@ -833,7 +833,7 @@ def _padded(x, windows):
     return np.pad(x.astype(np.float64), [(0, 0), (0, 0), *around])
 
 
-def _seen(padded, windows):
+def _taps_seen(padded, windows):
     """For each tap, which elements of the padded array it sees."""
     _, kernel, stride, _, dilation, counts = windows
     for tap in np.ndindex(*kernel):
