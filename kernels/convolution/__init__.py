@@ -1,7 +1,8 @@
 """Convolution over one, two or three axes, and its gradients, on the register tiles of the matrix product.
 
-`shape` says what a convolution is, `columns` copies what windows see and adds it back, `forward`, `input_gradient` and
-`weight_gradient` are the loops, `tiles` what they share. No columns of a whole input are ever made.
+`shape` says what a convolution is, `laid` lays out what windows see, copies columns from there and adds them back;
+`forward`, `input_gradient` and `weight_gradient` are the loops, `tiles` what they share, `direct` has tiles for few
+outputs. No columns of a whole input are ever made.
 
 ``windows`` are six tuples with a number for each axis: sizes, kernel, stride, before (how many zeros lie before the
 axis), dilation, counts (of windows); `ops.windows.Windows` is one. The names of axes: samples N, channels C, outputs O.
@@ -9,6 +10,7 @@ Arrays of two dtypes are a TypeError, an array whose shape does not fit is a Val
 """
 
 import functools
+import math
 from typing import Any
 
 import numba
@@ -23,10 +25,14 @@ from ..gemm import _KERNELS
 from ..gemm.blocking import PARALLEL
 from ..gemm.micro import MASK, NO_GATE, RELU
 from .direct import table_for
-from .forward import BACKWARDS, IN_ORDER, OUTPUTS_LAST, convolve
+from .forward import IN_ORDER, OUTPUTS_LAST, TURNED, convolve
 from .input_gradient import spread_back
 from .shape import in_one_row, numbers_of, sees_itself, turned_around
 from .weight_gradient import weigh
+
+# An input gradient for windows of stride 1 is the convolution by the weight turned around where that has rows enough,
+# and at most so many times as many windows.
+TURNED_ROWS, TURNED_WINDOWS = 16, 1.1
 
 _GATES = {None: NO_GATE, "relu": RELU}
 
@@ -56,8 +62,8 @@ def input_gradient(y, weight, bias=None, *, windows, groups=1, activation=None, 
     gate = _gate(activation, mask)
     if sees_itself(windows):
         return _convolved(y, weight, bias, sizes, windows, groups, OUTPUTS_LAST, gate, mask, out)
-    if len(weight) == groups and set(stride) == {1}:
-        return _convolved(y, weight, bias, sizes, turned_around(windows), groups, BACKWARDS, gate, mask, out)
+    if set(stride) == {1} and (len(weight) == groups or _turning_pays(weight, sizes, counts)):
+        return _convolved(y, weight, bias, sizes, turned_around(windows), groups, TURNED, gate, mask, out)
     kernels, channels = _KERNELS_OF[y.dtype], weight.shape[1] * groups
     result = destination(out, (len(y), channels, *sizes), y.dtype)
     bias, mask = kernels.vector(bias, channels), _mask(mask, result)
@@ -116,6 +122,10 @@ def _convolved(x, weight, bias, places, windows, groups, order, gate, mask, out)
         arrays = x.ravel(), weight.ravel(), bias, result.ravel()
         launch(kernels.convolve, pool, *kernels.tables, *arrays, numbers, order, gate, mask)
     return deliver(result, out)
+
+
+def _turning_pays(weight, sizes, counts):
+    return weight.shape[1] >= TURNED_ROWS and math.prod(sizes) <= TURNED_WINDOWS * math.prod(counts)
 
 
 def _check(name, x, shape, like):

@@ -4,7 +4,7 @@
 
 The weight is read where it lies; the columns are copied a panel at a time from a band of x that is laid out. One part
 is some outputs and one band of one group of one sample. Its scratch memory is a band, and of the panel's vectors KC, or
-the taps of a channel, and one for each output.
+the taps of a channel, and one for each output; and that of all parts a copy of the weight where it is turned.
 """
 
 # pyright: reportCallIssue=false
@@ -30,7 +30,7 @@ from .tiles import DIRECT, PARTS, WINDOWS, aligned, depth_of, panel_vectors, run
 Job = namedtuple("Job", "table direct x weight group_step row_step tap_step bias out gate mask row_parts channels")
 
 # How the weight lies.
-IN_ORDER, OUTPUTS_LAST, BACKWARDS = 0, 1, 2
+IN_ORDER, OUTPUTS_LAST, TURNED = 0, 1, 2
 
 _FEWEST_ROWS = 16  # of a part, where outputs are cut
 
@@ -39,26 +39,37 @@ _FEWEST_ROWS = 16  # of a part, where outputs are cut
 def convolve(pool, table, direct, x, weight, bias, out, numbers, order, gate, mask):
     """out = the convolution of x, past a gate; flat arrays. An empty bias is none.
 
-    ``order`` says how the weight lies: OUTPUTS_LAST, (G, C/G, O/G) of windows that see one element; or BACKWARDS, the
-    taps of the one channel of a group in reverse.
+    ``order`` says how the weight lies: IN_ORDER, (G, O/G, C/G, taps); OUTPUTS_LAST, (G, C/G, O/G) of windows that see
+    one element; or TURNED, (G, C/G, O/G, taps) with the taps in reverse, of which a copy in order is made.
     """
     s = shape_of(numbers, x.itemsize)
     taps = s.channels * s.taps
-    row_step, tap_step, last = (taps * s.size, s.size, 0)
-    if order == OUTPUTS_LAST:
-        row_step, tap_step = s.size, s.outputs * s.size
-    elif order == BACKWARDS:
-        tap_step, last = -s.size, (taps - 1) * s.size
+    row_step, tap_step = (s.size, s.outputs * s.size) if order == OUTPUTS_LAST else (taps * s.size, s.size)
+    in_order = np.empty(weight.size if order == TURNED else 0, x.dtype)
+    if order == TURNED:
+        spread(pool, _turn_part, s.groups * s.outputs, (weight, s, in_order))
     channels = depth_of(s.channels, max(1, KC // s.taps))
     items = s.samples * s.groups
     layout = laid_out(s, channels, (PARTS + items - 1) // items)
     parts = items * bands_of(layout)
     row_parts = max(1, min((PARTS + parts - 1) // parts, s.outputs // _FEWEST_ROWS))
     job = Job(
-        table, direct, address(x), address(weight) + last, taps * s.outputs * s.size, row_step, tap_step,
-        address(bias) if bias.size else 0, address(out), gate, address(mask), row_parts, channels,
+        table, direct, address(x), address(in_order if order == TURNED else weight), taps * s.outputs * s.size,
+        row_step, tap_step, address(bias) if bias.size else 0, address(out), gate, address(mask), row_parts, channels,
     )  # fmt: skip
     spread(pool, _convolve_part, parts * row_parts, (x, s, layout, job))
+    keep(in_order)
+
+
+@kernel
+def _turn_part(task, weight, s, in_order):
+    """The kernels of one output, from (G, C/G, O/G, taps) with the taps in reverse to (G, O/G, C/G, taps)."""
+    group, output = divmod(task, s.outputs)
+    for channel in range(s.channels):
+        first = (task * s.channels + channel) * s.taps
+        last = ((group * s.channels + channel) * s.outputs + output + 1) * s.taps - 1
+        for t in range(s.taps):
+            in_order[first + t] = weight[last - t]
 
 
 @kernel

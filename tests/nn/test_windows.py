@@ -9,7 +9,6 @@ import tinygrad_fr as torch
 import tinygrad_fr.nn.functional as F
 from tinygrad_fr import nn
 from tinygrad_fr.autograd import gradcheck, gradgradcheck
-from tinygrad_fr.ops import windows
 
 
 def draw(*shape, seed=0):
@@ -22,29 +21,6 @@ def zeros(*shape):
 
 # ---------------------------------------------------------------------------------------------------------------
 # Convolution.
-
-
-def gradients_of_a_convolution(groups):
-    x, weight = draw(3, 4, 7, 6), draw(6, 4 // groups, 3, 2, seed=1)
-    result = F.conv2d(x, weight, stride=(2, 1), padding=1, groups=groups)
-    return result, *torch.autograd.grad(result, [x, weight], result.detach())
-
-
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("scratch", [1, 200, 2000])
-def test_the_size_of_the_chunks_does_not_matter(monkeypatch, groups, scratch):
-    expected = gradients_of_a_convolution(groups)
-    monkeypatch.setattr(windows, "_SCRATCH", scratch)
-    for found, one in zip(gradients_of_a_convolution(groups), expected, strict=True):
-        np.testing.assert_allclose(found.detach().numpy(), one.detach().numpy(), rtol=1e-12, atol=1e-12)
-
-
-def test_chunks_are_bounded():
-    found = windows.Windows((50, 40), (3, 3), (1, 1), (1, 1), (1, 1), (50, 40))
-    views = np.empty((5, 64, 3, 3, 50, 40), bool)
-    sizes = [views[chunk.of_windows(found)].size for chunk in windows.chunks(5, 64, found)]
-    assert sum(sizes) == views.size
-    assert max(sizes) <= windows._SCRATCH
 
 
 def test_a_layer_starts_as_pytorchs():

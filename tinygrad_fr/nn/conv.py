@@ -11,6 +11,7 @@ from ..ops.padding import pad
 from ..ops.windows import per_axis
 from . import init
 from .module import Module
+from .options import WithOptions
 from .parameter import Parameter
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -25,10 +26,11 @@ class _ConvNd(Module):
     weight: Parameter
     bias: Parameter | None
 
-    def _set_up(
+    def __init__(
         self, in_channels, out_channels, kernel_size, stride, padding, dilation, output_padding, groups, bias,
         padding_mode, device, dtype,
     ):  # fmt: skip
+        super().__init__()
         axes = self._axes
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
@@ -98,12 +100,11 @@ class _Conv(_ConvNd):
         device: Any = None,
         dtype: Any = None,
     ):
-        super().__init__()
         if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ValueError(f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}")
         if padding == "same" and any(each != 1 for each in per_axis("stride", stride, self._axes)):
             raise ValueError("padding='same' is not supported for strided convolutions")
-        self._set_up(
+        super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias, padding_mode, device,
             dtype,
         )  # fmt: skip
@@ -169,10 +170,9 @@ class _ConvTranspose(_ConvNd):
         device: Any = None,
         dtype: Any = None,
     ):
-        super().__init__()
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {self._get_name()}')
-        self._set_up(
+        super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
@@ -225,39 +225,27 @@ class ConvTranspose3d(_ConvTranspose):
     _function = staticmethod(convolution.conv_transpose3d)
 
 
-class Unfold(Module):
+class Unfold(WithOptions):
     """What each window sees as a column.  (N, C, H, W) -> (N, C*K, L); without N too."""
 
+    _shown = ("kernel_size", "dilation", "padding", "stride")
+
     def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.dilation = dilation
-        self.padding = padding
-        self.stride = stride
+        super().__init__(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
 
     def forward(self, input: Tensor) -> Tensor:
         return windows.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
 
-
-class Fold(Module):
+class Fold(WithOptions):
     """Each column added where its window sees: the adjoint of `Unfold`.  (N, C*K, L) -> (N, C, H, W); without N too."""
 
+    _shown = ("output_size", "kernel_size", "dilation", "padding", "stride")
+
     def __init__(self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
-        super().__init__()
-        self.output_size = output_size
-        self.kernel_size = kernel_size
-        self.dilation = dilation
-        self.padding = padding
-        self.stride = stride
+        super().__init__(
+            output_size=output_size, kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         return windows.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        return (
-            f"output_size={self.output_size}, kernel_size={self.kernel_size}, dilation={self.dilation}, "
-            f"padding={self.padding}, stride={self.stride}"
-        )

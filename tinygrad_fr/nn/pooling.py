@@ -6,37 +6,27 @@ from typing import Any
 from ..autograd import Tensor
 from ..ops import adaptive_pooling, pooling
 from ..ops.windows import per_axis
-from .module import Module
+from .options import WithOptions
 
 
-class _Pool(Module):
-    """What the layers share: their options are attributes, some of which are shown."""
+class _Pool(WithOptions):
+    """What the layers share: windows move by their own size where no stride is given."""
 
     _axes: int  # where options are kept as one number for each axis
     _function: Callable[..., Any]
-    _shown: tuple[str, ...] = ("kernel_size", "stride", "padding")
+    _shown = ("kernel_size", "stride", "padding")
 
-    kernel_size: Any
-    stride: Any
-    padding: Any
-    dilation: Any
     ceil_mode: bool
     return_indices: bool
-    output_size: Any
 
     def __init__(self, **options: Any):
-        super().__init__()
         if options.get("stride", ()) is None:
             options["stride"] = options["kernel_size"]
-        for name, value in options.items():
-            setattr(self, name, value)
+        super().__init__(**options)
 
     def _for_axes(self, *names: str) -> None:
         for name in names:
             setattr(self, name, per_axis(name, getattr(self, name), self._axes))
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self._shown)
 
 
 class _ExtremePool(_Pool):

@@ -1,13 +1,11 @@
 """Windows that move over the axes after the first two: what they see, and the sums of what lies under them.
 
-Convolution, unfold and fold are made of the functions on arrays in the first half; the second half is ops.
+Unfold and fold are made of the functions on arrays in the first half; the second half is ops.
 """
 
 import functools
-import itertools
 import math
 import operator
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +17,6 @@ from ..autograd.dispatch import apply, op
 Sizes = tuple[int, ...]
 
 ALL = slice(None)
-_SCRATCH = 1 << 20  # how many numbers are copied out of windows at a time
 
 
 class Windows(NamedTuple):
@@ -48,25 +45,6 @@ class Windows(NamedTuple):
         return [_elements(with_padding, *each) for each in zip(*self, strict=True)]
 
 
-class Chunk(NamedTuple):
-    """Some of all windows: those of some samples that stand at some places of the first axis."""
-
-    samples: slice
-    rows: slice
-
-    @property
-    def of_result(self) -> tuple[slice, ...]:
-        """Which part of an array (N, C, *counts) they are."""
-        return self.samples, ALL, self.rows
-
-    def of_windows(self, windows: Windows) -> tuple[slice, ...]:
-        """Which part of an array (N, C, *kernel, *counts) they are."""
-        return self.samples, *(ALL,) * (1 + len(windows.kernel)), self.rows
-
-
-EVERY = Chunk(ALL, ALL)
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # On arrays.
 
@@ -76,30 +54,18 @@ def seen(x: np.ndarray, windows: Windows) -> np.ndarray:
     return _under(_laid_out(x, windows), windows)
 
 
-def add_up(parts: Iterable[tuple[Chunk, np.ndarray]], samples: int, channels: int, windows: Windows, dtype):
-    """The adjoint of `seen`: each part, (n, C, *kernel, *counts), added where its windows see.  -> (N, C, *sizes)."""
-    shape = (samples, channels)
+def add_up(values: np.ndarray, windows: Windows) -> np.ndarray:
+    """The adjoint of `seen`: each number added where its window sees.  (N, C, *kernel, *counts) -> (N, C, *sizes)."""
+    shape, dtype = values.shape[:2], values.dtype
     laid = np.zeros(shape + windows.spans, dtype)
-    views = _under(laid, windows)
-    for chunk, values in parts:
-        view = views[chunk.of_windows(windows)]
-        for tap in np.ndindex(*windows.kernel):
-            view[(ALL, ALL, *tap)] += values[(ALL, ALL, *tap)]
+    view = _under(laid, windows)
+    for tap in np.ndindex(*windows.kernel):
+        view[(ALL, ALL, *tap)] += values[(ALL, ALL, *tap)]
     if windows.spans == windows.sizes and not any(windows.before):
         return laid
     result = np.zeros(shape + windows.sizes, dtype)
     result[_overlap(windows, inside=True)] = laid[_overlap(windows, inside=False)]
     return result
-
-
-def chunks(samples: int, channels: int, windows: Windows) -> Iterator[Chunk]:
-    """All windows in chunks that see at most `_SCRATCH` elements, or one row."""
-    rows = windows.counts[0]
-    row = channels * math.prod(windows.kernel) * math.prod(windows.counts[1:])
-    several_rows = max(1, min(rows, _SCRATCH // max(row, 1)))
-    several_samples = max(1, _SCRATCH // max(row * rows, 1))
-    for sample, first in itertools.product(range(0, samples, several_samples), range(0, rows, several_rows)):
-        yield Chunk(slice(sample, sample + several_samples), slice(first, first + several_rows))
 
 
 def _under(laid: np.ndarray, windows: Windows) -> np.ndarray:
@@ -190,8 +156,7 @@ def _(g, windows):
 def _fold(x, *, windows, out=None):
     """Each column added where its window sees.  (N, C*K, L) -> (N, C, *sizes)."""
     samples, channels = x.shape[0], x.shape[1] // math.prod(windows.kernel)
-    columns = x.reshape((samples, channels, *windows.kernel, *windows.counts))
-    return add_up([(EVERY, columns)], samples, channels, windows, x.dtype)
+    return add_up(x.reshape((samples, channels, *windows.kernel, *windows.counts)), windows)
 
 
 @_fold.vjp()
