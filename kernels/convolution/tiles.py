@@ -18,7 +18,7 @@ BAND = 1 << 18
 COLUMNS = 1 << 18
 
 # The most windows whose columns are kept at a time, where all rows of columns are.
-WINDOWS = 128
+WINDOWS = 256
 
 # Groups of at most so many outputs are convolved directly, and their weights' gradients made of dots; and so are those
 # of groups of few taps.
