@@ -1342,6 +1342,27 @@ def test_objects_that_are_made_stay_captured(compile):
     return lambda i: f(values(i, 3))
 
 
+@same_as_eager
+def test_dataclasses_that_compare_their_classes_stay_captured(compile):
+    """Their ``__eq__`` names ``__class__``, and makes nothing: how the objects were made does not matter."""
+
+    @dataclasses.dataclass
+    class Sizes:
+        first: int
+
+    class Loop:
+        def __init__(self):
+            print("made")  # what no replay could do again
+            self.sizes = Sizes(2)
+            self.compiled = compile(self.scaled)
+
+        def scaled(self, x):
+            return x * self.sizes.first
+
+    loop = Loop()
+    return lambda i: loop.compiled(values(i, 3))
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Arguments that Python changes.
 

@@ -41,6 +41,7 @@ from .watching import ALL, Watches, attribute_of_each, is_immutable, of_each, pa
 
 _READS_ANY_NAME = {"getattr", "vars", "hasattr", "__dict__", "attrgetter", "dir", "__getattribute__"}
 _READS_CLASS = {"type", "__class__"}
+_COMPARING = {"__eq__", "__lt__", "__le__", "__gt__", "__ge__"}  # as dataclasses have them: they only compare classes
 _MAKING = {"__init__", "__new__", "__init_subclass__"}  # methods that only run where a class is used to make something
 _OF_EVERY_CLASS = {"__module__", "__doc__", "__dict__", "__weakref__"} | {
     "__abstractmethods__",
@@ -338,8 +339,9 @@ class World:
         """What a function reaches by the names in its code: globals, builtins, what modules have, imports."""
         name, table = function.__qualname__, function.__globals__
         found = mentions(function.__code__)
-        self._names |= found.attributes
-        for each in found.attributes:
+        attributes = found.attributes - (_READS_CLASS if function.__name__ in _COMPARING else set())
+        self._names |= attributes
+        for each in attributes:
             self._readers.setdefault(each, name)
         self._names.update(each for each in found.globals if each in _READS_ANY_NAME or each in _READS_CLASS)
         present = [each for each in found.globals if each in table]
