@@ -7,6 +7,7 @@ Elements are moved as words of 4 or 8 bytes, so there is one kernel for each of 
 # (calls of intrinsics lack the typing context, which Numba adds)
 
 import functools
+from typing import Any
 
 import numba
 import numpy as np
@@ -25,7 +26,7 @@ _AXES = 4
 _WORDS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 
-def copy(x, *, out=None):
+def copy(x: Any, *, out: Any = None) -> Any:
     """The elements of x in order, in an array of its own.  (*) -> (*); ``out``, in order, must not overlap x."""
     if out is None:
         out = np.empty(x.shape, x.dtype)
