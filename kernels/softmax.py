@@ -13,10 +13,11 @@ import numpy as np
 
 from . import vecmath
 from ._jit import inlined, kernel
-from ._launch import FINE, checked, launch, not_in_a_program
+from ._launch import FINE, checked, launch
 from ._layout import INT64, axis_index, check_same, deliver, destination, plain
 from ._threads import pool_for, spread
 from .activation import apart
+from .copying import copy
 from .reduce import largest, total
 
 
@@ -144,10 +145,7 @@ def _fitting(x, target):
         )
     if target.dtype is not INT64 and target.dtype != INT64:
         raise TypeError(f"expected target of dtype int64 (class indices), got {target.dtype}; convert it first")
-    if not target.flags.carray:
-        not_in_a_program("the classes are not plain: they are copied")
-        target = np.array(target, INT64, order="C")
-    return plain(x), target
+    return plain(x), target if target.flags.carray else copy(target)
 
 
 def _raise_bad_target(target, row, classes, ignore_index):

@@ -168,3 +168,20 @@ def test_clip_grad_value():
     parameters = with_gradients([3.0, -0.5], [-4.0, 1.0])
     clip_grad_value_(parameters, 1)
     assert [p.grad.tolist() for p in parameters[:2]] == [[1, -0.5], [-1, 1]]
+
+
+def test_a_gradient_that_does_not_lie_in_order_in_a_compiled_step():
+    """It is scaled where it lies, at each replay."""
+
+    def clipped(compiled):
+        p = torch.zeros(4, 3, requires_grad=True)
+        p.grad = (torch.arange(12.0).reshape(3, 4) + 1).T
+        step = torch.compile(lambda: clip_grad_norm_([p], 1.0)) if compiled else lambda: clip_grad_norm_([p], 1.0)
+        seen = []
+        for _ in range(4):
+            step()
+            seen.append(p.grad.tolist())
+            p.grad.mul_(50.0)
+        return seen
+
+    assert clipped(True) == clipped(False)
