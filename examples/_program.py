@@ -11,7 +11,7 @@ from typing import Any
 
 from _checkpoint import Checkpoint, check_folder
 from _outputs import check_libraries, write_history
-from _training import Training
+from _training import Training, described
 
 import tinygrad_fr as torch
 
@@ -79,6 +79,25 @@ def open_checkpoint(options: argparse.Namespace, training: Training) -> Checkpoi
         )
     checkpoint.save(training.state())
     return checkpoint
+
+
+def train_and_report(
+    options: argparse.Namespace,
+    training: Training,
+    heading: str,
+    report: Callable[[argparse.Namespace, Any], float],
+) -> float:
+    """The whole course, told line by line: all epochs, then the best weights are put to the test; gives its result."""
+    checkpoint = open_checkpoint(options, training)
+    with saving_when_interrupted(options, training):
+        print(heading, flush=True)
+        for epoch in training.epochs():
+            print(described(epoch, options.epochs), flush=True)
+            if checkpoint:
+                checkpoint.save(training.state())
+        training.take_best_weights()
+        print(training.outcome(), flush=True)
+        return report(options, training)
 
 
 def save_weights(folder: Path, training: Training) -> None:

@@ -33,16 +33,14 @@ from _program import (
     end_on_request,
     exit_code_of,
     new_parser,
-    open_checkpoint,
     parse_run,
     positive_float,
     positive_int,
     save_weights,
-    saving_when_interrupted,
+    train_and_report,
 )
 from _text import Text, Windows, load_text, whole
 from _training import Training as AnyTraining
-from _training import described
 
 import tinygrad_fr as torch
 import tinygrad_fr.nn.functional as F
@@ -64,17 +62,8 @@ def run(options: argparse.Namespace) -> None:
     check_outputs(options)
     text = load_text(options.text)
     training = Training(options, text)
-    checkpoint = open_checkpoint(options, training)
-    with saving_when_interrupted(options, training):
-        print(f"{text.source}: {training.letters()}")
-        print(f"{training.network()}, Adam at {options.lr:g}", flush=True)
-        for epoch in training.epochs():
-            print(described(epoch, options.epochs), flush=True)
-            if checkpoint:
-                checkpoint.save(training.state())
-        training.take_best_weights()
-        print(training.outcome(), flush=True)
-        loss = report(options, training)
+    heading = f"{text.source}: {training.letters()}\n{training.network()}, Adam at {options.lr:g}"
+    loss = train_and_report(options, training, heading, report)
     print(f"test cross-entropy: {loss:.4f}")
 
 

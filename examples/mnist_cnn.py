@@ -27,12 +27,10 @@ from _program import (
     end_on_request,
     exit_code_of,
     new_parser,
-    open_checkpoint,
     parse_run,
-    saving_when_interrupted,
+    train_and_report,
 )
 from _report import report
-from _training import described
 
 import tinygrad_fr as torch
 from tinygrad_fr import nn, optim
@@ -50,17 +48,8 @@ def run(options: argparse.Namespace) -> None:
     check_outputs(options)
     digits = load_digits(options.data)
     training = Training(options, digits)
-    checkpoint = open_checkpoint(options, training)
-    with saving_when_interrupted(options, training):
-        print(f"{digits.source}: {training.images()}")
-        print(f"{training.network()}, Adam at {options.lr:g}", flush=True)
-        for epoch in training.epochs():
-            print(described(epoch, options.epochs), flush=True)
-            if checkpoint:
-                checkpoint.save(training.state())
-        training.take_best_weights()
-        print(training.outcome(), flush=True)
-        test_accuracy = report(options, training)
+    heading = f"{digits.source}: {training.images()}\n{training.network()}, Adam at {options.lr:g}"
+    test_accuracy = train_and_report(options, training, heading, report)
     print(f"test accuracy: {test_accuracy:.4f}")
 
 
